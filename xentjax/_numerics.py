@@ -5,6 +5,9 @@ derivative of each primitive is again a primitive of this file, so that a gradie
 value, and so that compiled programs stay small: autodiff never goes through a series or through a `where`.
 """
 
+import math
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -62,14 +65,9 @@ def expm1_minus(x: Array) -> Array:
     """exp(x) − 1 − x ≥ 0, without cancellation near 0."""
     near = jnp.abs(x) < 0.5
     t = jnp.where(near, x, 0.0)
-    series = t * t * _polynomial([1.0 / f for f in _FACTORIALS[2:]], t)
+    # the first omitted term, 0.5**14 / 16!, is below 1e-17 of the leading one
+    series = t * t * _polynomial([1.0 / math.factorial(k) for k in range(2, 16)], t)
     return jnp.where(near, series, jnp.expm1(x) - x)
-
-
-# 0.5**14 / 15! is below 1e-16 of the leading term
-_FACTORIALS = [1.0]
-for _k in range(1, 16):
-    _FACTORIALS.append(_FACTORIALS[-1] * _k)
 
 
 @expm1_minus.defjvp
@@ -204,40 +202,53 @@ _WEIGHTS = [0.05061426814518813, 0.11119051722668724, 0.15685332293894364, 0.181
             0.18134189168918100, 0.15685332293894364, 0.11119051722668724, 0.05061426814518813]  # fmt: skip
 
 
-@jax.custom_jvp
-def log_gamma_bregman(b: Array, a: Array) -> Array:
-    """S(b) − S(a) − (b − a) S′(a) ≥ 0 for S = `log_gamma_gap`, without cancellation.
+def _integrate(f: Callable[[Array], Array], a: Array, delta: Array) -> tuple[Array, Array]:
+    """Whether delta is small beside a, and the integrand f at a + t delta with t the nodes on a last axis."""
+    near = jnp.abs(delta) < 0.4 * jnp.minimum(a, a + delta)
+    nodes = jnp.asarray(_NODES, a.dtype)
+    return near, f(a[..., None] + jnp.where(near, delta, 0.0)[..., None] * nodes)
 
-    Close by it is the integral of (1 − t) S″(a + t (b − a)) (b − a)² over [0, 1]; with b / a in [2/3, 3/2] the nearest
-    pole is so far that eight nodes leave less than 1e-16. Farther off it is the plain difference.
+
+@jax.custom_jvp
+def log_gamma_bregman(a: Array, delta: Array) -> Array:
+    """S(a + delta) − S(a) − delta S′(a) ≥ 0 for S = `log_gamma_gap`, without cancellation.
+
+    For small delta it is the integral of (1 − t) S″(a + t delta) delta² over [0, 1]; the nearest pole is then so far
+    that eight nodes leave less than 1e-16. Farther off it is the plain difference.
     """
-    delta = b - a
-    near = jnp.abs(delta) < 0.4 * jnp.minimum(a, b)
-    close = jnp.where(near, delta, 0.0)
-    nodes = jnp.asarray(_NODES, a.dtype), jnp.asarray(_WEIGHTS, a.dtype)
-    curvature = trigamma_gap(a[..., None] + nodes[0] * close[..., None])
-    integral = close * close * jnp.sum(nodes[1] * (1 - nodes[0]) * curvature, axis=-1)
-    return jnp.where(near, integral, log_gamma_gap(b) - log_gamma_gap(a) + delta * digamma_gap(a))
+    near, values = _integrate(trigamma_gap, a, delta)
+    weights = jnp.asarray([w * (1 - t) for t, w in zip(_NODES, _WEIGHTS, strict=True)], a.dtype)
+    far = log_gamma_gap(a + delta) - log_gamma_gap(a) + delta * digamma_gap(a)
+    return jnp.where(near, delta * delta * (values @ weights), far)
 
 
 @log_gamma_bregman.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
-    (b, a), (db, da) = primals, tangents
-    return log_gamma_bregman(b, a), _digamma_gap_difference(a, b) * db - (b - a) * trigamma_gap(a) * da
+    (a, delta), (da, ddelta) = primals, tangents
+    slope = digamma_gap_drop(a, delta)
+    return log_gamma_bregman(a, delta), (slope - delta * trigamma_gap(a)) * da + slope * ddelta
 
 
 @jax.custom_jvp
-def _digamma_gap_difference(a: Array, b: Array) -> Array:
-    """`digamma_gap`(a) − `digamma_gap`(b), without cancellation: the integral of `trigamma_gap` from a to b."""
-    delta = b - a
-    near = jnp.abs(delta) < 0.4 * jnp.minimum(a, b)
-    close = jnp.where(near, delta, 0.0)
-    nodes = jnp.asarray(_NODES, a.dtype), jnp.asarray(_WEIGHTS, a.dtype)
-    integral = close * jnp.sum(nodes[1] * trigamma_gap(a[..., None] + nodes[0] * close[..., None]), axis=-1)
-    return jnp.where(near, integral, digamma_gap(a) - digamma_gap(b))
+def digamma_gap_drop(a: Array, delta: Array) -> Array:
+    """`digamma_gap`(a) − `digamma_gap`(a + delta), without cancellation: the integral of `trigamma_gap` between."""
+    near, values = _integrate(trigamma_gap, a, delta)
+    return jnp.where(near, delta * (values @ jnp.asarray(_WEIGHTS, a.dtype)), digamma_gap(a) - digamma_gap(a + delta))
 
 
-@_digamma_gap_difference.defjvp
+@digamma_gap_drop.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
-    (a, b), (da, db) = primals, tangents
-    return _digamma_gap_difference(a, b), trigamma_gap(b) * db - trigamma_gap(a) * da
+    (a, delta), (da, ddelta) = primals, tangents
+    end = trigamma_gap(a + delta)
+    return digamma_gap_drop(a, delta), (end - trigamma_gap(a)) * da + end * ddelta
+
+
+def log_gamma_rise(a: Array, delta: Array) -> Array:
+    """log Γ(a + delta) − log Γ(a) − delta ψ(a) ≥ 0, without cancellation."""
+    return log_gamma_bregman(a, delta) + _entropy_rise(a, delta)
+
+
+def _entropy_rise(a: Array, delta: Array) -> Array:
+    """(a + delta) log((a + delta) / a) − delta ≥ 0."""
+    b = a + delta
+    return b * linear_minus_log(-delta / b, a / b)

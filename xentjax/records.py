@@ -38,7 +38,8 @@ def record(cls: Class) -> Class:
 
     See also: `jax.tree_util.register_dataclass`, under which two classes with equal fields can be taken for each other.
     """
-    cls = dataclasses.dataclass(frozen=True, eq=False)(cls)
+    has_repr = cls.__repr__ is not object.__repr__
+    cls = dataclasses.dataclass(frozen=True, eq=False, repr=not has_repr)(cls)
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     leaves = [f.name for f in fields if not f.metadata.get("static")]
     structure = [f.name for f in fields if f.metadata.get("static")]

@@ -1,0 +1,237 @@
+"""The door of a fit: what it accepts, and what is at fault when it does not.
+
+Everything that costs a pass over the data is checked inside the compiled fit and comes out as a status; only then is
+the entry at fault looked for, so that good data pay nothing.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from xentjax.information import probabilities
+from xentjax.minimization import ADVICE, Status, check_names
+from xentjax.parameters import Support, named_leaves
+from xentjax.results import Fit
+from xentjax.sources import Empirical, num_points
+
+
+def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, max_steps: int) -> Any:
+    """The source, ready for a fit; or an error that says what is at fault."""
+    _check_model(caller, model)
+    _check_fixed(caller, model, fixed)
+    if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise TypeError(
+            f"{caller}: found optimizer={optimizer!r}, but an optax transformation is needed; "
+            "call it, as in optimizer=optax.adam(1e-2), or leave it None for Newton's method."
+        )
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+        raise ValueError(f"{caller}: found max_steps={max_steps!r}, but a whole number ≥ 1 is needed.")
+    if isinstance(source, Empirical):
+        return _admit_data(caller, model, source)
+    if hasattr(source, "expect"):
+        return source
+    p = probabilities(caller, "source", source, -1, None)
+    return Empirical(jnp.arange(p.shape[-1]), p)
+
+
+def _check_model(caller: str, model: Any) -> None:
+    if not inspect.isclass(model) and callable(model) and not hasattr(model, "log_prob"):
+        raise TypeError(
+            f"{caller}: found the function {getattr(model, '__name__', model)!r} as the model, but an object with "
+            "log_prob is needed; wrap it: Density(starting_values, function, {'scale': positive})."
+        )
+    if not hasattr(model, "log_prob"):
+        raise TypeError(
+            f"{caller}: found {model!r} as the model, but an object with log_prob is needed; "
+            f"the model comes first, as in {caller}(Gamma, ...)."
+        )
+    if inspect.isclass(model) and not hasattr(model, "start"):
+        raise TypeError(
+            f"{caller}: found the class {model.__name__}, which computes no start from data; "
+            f"pass an instance with starting values, as in {caller}({model.__name__}(...), ...)."
+        )
+    if not inspect.isclass(model) and jax.tree.structure(model) == jax.tree.structure(0.0):
+        raise TypeError(
+            f"{caller}: found a {type(model).__name__}, which is no pytree, so that its parameters cannot be seen; "
+            "decorate the class with @xentjax.record, or wrap the object with Built(params, build)."
+        )
+
+
+def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
+    if fixed is None:
+        return
+    if isinstance(fixed, str):
+        raise TypeError(f"{caller}: found fixed={fixed!r}, but a collection of names is needed; write [{fixed!r}].")
+    if not inspect.isclass(model):
+        check_names(caller, model, fixed)
+        supports = {leaf.name: leaf.support for leaf in named_leaves(model)}
+    else:
+        supports = {f.name: f.metadata.get("support") for f in dataclasses.fields(model)}
+        for name in fixed:
+            if name not in supports:
+                raise ValueError(
+                    f"{caller}: found fixed={name!r}, but {model.__name__} has the parameters "
+                    f"{', '.join(supports)}; use one of these names."
+                )
+        if not isinstance(fixed, Mapping):
+            raise ValueError(
+                f"{caller}: found names to hold without values, {list(fixed)!r}, but the class {model.__name__} has no "
+                f"values of its own; write fixed={{{next(iter(fixed))!r}: value}}, or pass an instance."
+            )
+    for name, value in fixed.items() if isinstance(fixed, Mapping) else ():
+        support = supports[name]
+        if support is not None and not _traced(value) and not np.all(support.contains(jnp.asarray(value, float))):
+            raise ValueError(f"{caller}: found fixed={{{name!r}: {value}}}, but {support.name} is needed.")
+
+
+def _traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
+    data = jax.tree.map(lambda leaf: _as_array(caller, leaf), source.data)
+    leaves = jax.tree.leaves(data)
+    lengths = [jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in leaves]
+    if not leaves or lengths[0] is None or any(n != lengths[0] for n in lengths):
+        shapes = ", ".join(str(jnp.shape(leaf)) for leaf in leaves) or "nothing"
+        raise ValueError(
+            f"{caller}: found data of shape {shapes}, but arrays with one common leading axis, that of the "
+            "observations, are needed; for a single observation write [x]."
+        )
+    n = lengths[0]
+    if n == 0:
+        raise ValueError(f"{caller}: found an empty array, but at least one observation is needed.")
+    support = _support(model)
+    if support is not None and any(leaf.ndim != 1 + support.ndim for leaf in leaves):
+        shape = "[n]" if support.ndim == 0 else "[n, d]"
+        name = model.__name__ if inspect.isclass(model) else type(model).__name__
+        raise ValueError(
+            f"{caller}: found data of shape {leaves[0].shape}, but {name} needs {shape}; "
+            + ("flatten with x.ravel(), or vmap the fit for one fit per row." if support.ndim == 0 else "stack points.")
+        )
+    weights = source.weights
+    if weights is not None:
+        weights = _as_array(caller, weights)
+        if weights.shape != (n,):
+            raise ValueError(
+                f"{caller}: found weights of shape {weights.shape} for {n} observations, but one weight for each is "
+                "needed; check that zero weights were not dropped."
+            )
+        weights = weights.astype(jnp.result_type(float)) if weights.dtype.kind in "iub" else weights
+    return Empirical(data, weights)
+
+
+def _as_array(caller: str, leaf: Any) -> Array:
+    """As a JAX array; whole numbers that would wrap or round are refused."""
+    if isinstance(leaf, Array):
+        return leaf
+    array = np.asarray(leaf)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{caller}: found data of type {array.dtype}, but numbers are needed; "
+            "convert with numpy.asarray(x, float); rows of unequal length need padding and weights."
+        )
+    if array.dtype.kind in "iu" and array.size:
+        limit = 1 / float(jnp.finfo(jnp.result_type(float)).eps) * 2
+        largest = max(abs(int(array.min())), abs(int(array.max())))
+        if largest > limit:
+            raise ValueError(
+                f"{caller}: found the whole number {largest}, but beyond {int(limit)} whole numbers are not exact in "
+                f"{jnp.result_type(float)}; enable float64 with jax.config.update('jax_enable_x64', True)."
+            )
+    return jnp.asarray(array)
+
+
+def _support(model: Any) -> Support | None:
+    support = getattr(model, "support", None)
+    return support if isinstance(support, Support) else None
+
+
+def acceptable(model: Any, source: Any) -> Array:
+    """Whether the weights are weights and every point that counts is one the model can have met; traceable."""
+    if not isinstance(source, Empirical):
+        return jnp.asarray(True)
+    good = _good_points(model, source.data)
+    if source.weights is None:
+        return jnp.all(good)
+    weights = source.weights
+    proper = jnp.isfinite(weights) & (weights >= 0)
+    return jnp.all(proper & (good | (weights == 0))) & jnp.any(weights > 0)
+
+
+def _good_points(model: Any, data: Any) -> Array:
+    """[n] booleans."""
+    support = _support(model)
+    if support is not None:
+        return support.contains(data)
+    floats = [leaf for leaf in jax.tree.leaves(data) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    missing = [jnp.isnan(leaf).reshape(leaf.shape[0], -1).any(-1) for leaf in floats]
+    return ~jnp.any(jnp.stack(missing), 0) if missing else jnp.ones(num_points(data), bool)
+
+
+def constant(model: Any, source: Any, num_free: int) -> Array:
+    """Whether the data are all equal and so cannot determine a continuous family of two or more parameters."""
+    support = _support(model)
+    if not isinstance(source, Empirical) or support is None or support.discrete or num_free < 2:
+        return jnp.asarray(False)
+    data = source.data
+    if source.weights is None:
+        return jnp.all(data == data[:1])
+    counts = (source.weights > 0).reshape((-1,) + (1,) * (data.ndim - 1))
+    first = data[jnp.argmax(source.weights > 0)]
+    return jnp.all((data == first[None]) | ~counts)
+
+
+def explain(caller: str, model: Any, source: Any, fit: Fit) -> None:
+    """Outside jit, an error for data or a start that cannot be used, with the entry at fault."""
+    if isinstance(fit.status, jax.core.Tracer) or jnp.ndim(fit.status) > 0:
+        return
+    status = int(fit.status)
+    if status == Status.BAD_DATA:
+        _explain_data(caller, fit.model, source)
+    if status == Status.BAD_START:
+        _explain_start(caller, model, source)
+
+
+def _explain_data(caller: str, model: Any, source: Empirical) -> None:
+    if source.weights is not None:
+        weights = np.asarray(source.weights)
+        bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+        if bad.size:
+            raise ValueError(
+                f"{caller}: found weights[{bad[0]}] = {weights[bad[0]]}, but finite weights ≥ 0 are needed."
+            )
+        if not np.any(weights > 0):
+            raise ValueError(f"{caller}: found only weights of 0, but at least one positive weight is needed.")
+    counted = True if source.weights is None else np.asarray(source.weights) > 0
+    index = int(np.flatnonzero(~np.asarray(_good_points(model, source.data)) & counted)[0])
+    point = jax.tree.map(lambda leaf: np.asarray(leaf)[index], source.data)
+    if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(point)):
+        needed, remedy = "numbers are needed", "drop the observation, or give it the weight 0"
+    else:
+        needed = f"{type(model).__name__} needs each observation to be {_support(model)}"
+        remedy = "correct or drop it, or choose a family with this support"
+    raise ValueError(f"{caller}: found data[{index}] = {point}, but {needed}; {remedy}.")
+
+
+def _explain_start(caller: str, model: Any, source: Any) -> None:
+    name = model.__name__ if inspect.isclass(model) else type(model).__name__
+    if isinstance(source, Empirical) and _support(model) is not None:
+        data = np.asarray(source.data)
+        data = data if source.weights is None else data[np.asarray(source.weights) > 0]
+        if np.all(data == data[:1]):
+            many = "a single observation" if len(data) == 1 else f"{len(data)} equal observations"
+            raise ValueError(
+                f"{caller}: found {many}, {data[0]}, but {name} needs data that differ (or, for counts, that are not "
+                "all 0): its likelihood has no maximum here; hold a parameter with fixed=, or gather more data."
+            )
+    raise ValueError(
+        f"{caller}: found a cross-entropy or derivatives of it that are not finite at the start of {name}, but a finite "
+        f"start is needed; {ADVICE[Status.BAD_START]}; pass an instance with plausible starting values."
+    )

@@ -1,0 +1,123 @@
+"""Certificates: the derivatives at a point, how far above the minimum it is, and the step that they suggest.
+
+The gap is the Newton decrement ½ gᵀ H⁻¹ g: an estimate, in the units of the objective, of what is still to be gained.
+It does not depend on the parametrisation, and it is measurable far below the rounding of the objective itself.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+# Up to this many parameters the Hessian is formed and decomposed; past it, conjugate gradients use its products.
+DENSE_LIMIT = 64
+
+
+class Certificate(NamedTuple):
+    """A point of the unconstrained space with the derivatives there, and the Newton step that they suggest."""
+
+    point: Array
+    value: Array
+    gap: Array
+    step: Array  # saddle-free Newton step, not limited
+    slope: Array  # g·step
+    bend: Array  # step·H·step
+    length: Array  # √(step·|H|·step), in units of √nats
+    convex: Array
+    hessian: Any
+
+
+def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, radius: Array) -> Certificate:
+    """Value, gap and Newton step at a point; one evaluation of the objective with its derivatives."""
+    if point.shape[0] > DENSE_LIMIT:
+        return _certify_by_products(objective, point, unravel)
+    value, gradient, hessian = second_order(objective, point, unravel)
+    return Certificate(point, value, *_saddle_free_step(gradient, hessian, radius), hessian)
+
+
+def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
+    """Value, gradient [m] and Hessian [m, m]; an objective that sums over blocks knows a better way of its own."""
+    own = getattr(objective, "second_order", None)
+    if own is not None:
+        return own(point, unravel)
+    value_and_grad = jax.value_and_grad(lambda x: objective(unravel(x)))
+    (value, gradient), tangent = jax.linearize(value_and_grad, point)
+    _, hessian = jax.vmap(tangent)(jnp.eye(point.shape[0], dtype=point.dtype))
+    return value, gradient, hessian
+
+
+def _saddle_free_step(g: Array, hessian: Array, radius: Array) -> tuple[Array, ...]:
+    """Gap, step, its slope, bend and length, and whether the Hessian is positive semidefinite to rounding."""
+    tiny, eps = jnp.finfo(g.dtype).tiny, jnp.finfo(g.dtype).eps
+    # unit diagonal first: the decomposition is then as accurate for parameters of any units
+    unit = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
+    unit = jnp.where(unit > tiny**0.5, unit, jnp.max(unit, initial=0.0) * eps + tiny**0.5)
+    values, vectors = _eigen(hessian / (unit[:, None] * unit[None, :]))
+    slopes = (g / unit) @ vectors
+    floor = eps * jnp.max(jnp.abs(values), initial=tiny**0.5) * g.shape[0]
+    size = jnp.maximum(jnp.abs(values), floor)
+    decrements = 0.5 * slopes * slopes / size
+    # downhill along negative curvature by at least a tenth of the radius: a saddle's gradient is no reason to stay
+    concave = values < -(eps**0.5)
+    least = jnp.where(concave, 0.1 * radius / jnp.sqrt(size), 0.0)
+    coordinates = -jnp.where(slopes < 0, -1.0, 1.0) * jnp.maximum(jnp.abs(slopes) / size, least)
+    squares = coordinates * coordinates
+    step, length = (vectors @ coordinates) / unit, jnp.sqrt(jnp.sum(size * squares))
+    return jnp.sum(decrements), step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave)
+
+
+def _eigen(matrix: Array) -> tuple[Array, Array]:
+    """Eigenvalues and vectors of a symmetric matrix; up to 2 by 2 by formula, which batches and compiles well."""
+    size = matrix.shape[0]
+    if size == 1:
+        return matrix[0], jnp.ones_like(matrix)
+    if size > 2:
+        symmetric = 0.5 * (matrix + matrix.T)
+        return tuple(jnp.linalg.eigh(symmetric, symmetrize_input=False))
+    a, b, c = matrix[0, 0], 0.5 * (matrix[0, 1] + matrix[1, 0]), matrix[1, 1]
+    # the rotation of Jacobi's method: t solves t² + 2 θ t − 1 = 0, the smaller root
+    safe = jnp.where(b == 0, 1.0, b)
+    theta = (c - a) / (2 * safe)
+    t = jnp.where(theta < 0, -1.0, 1.0) / (jnp.abs(theta) + jnp.sqrt(theta * theta + 1))
+    t = jnp.where(b == 0, 0.0, t)
+    cosine = 1 / jnp.sqrt(1 + t * t)
+    sine = t * cosine
+    vectors = jnp.stack([jnp.stack([cosine, sine]), jnp.stack([-sine, cosine])])
+    return jnp.stack([a - t * b, c + t * b]), vectors
+
+
+def _certify_by_products(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> Certificate:
+    """As `certify`, with the Newton step by conjugate gradients: only Hessian-vector products are needed."""
+    value_and_grad = jax.value_and_grad(lambda x: objective(unravel(x)))
+    (value, g), tangent = jax.linearize(value_and_grad, point)
+    tiny = jnp.finfo(g.dtype).tiny
+    norm = jnp.sqrt(g @ g)
+    # superlinear far off, and close by as accurate as the certificate must be
+    goal = norm * jnp.clip(norm, 1e-6, 0.1)
+
+    def unfinished(state: tuple) -> Array:
+        _, residual, _, count, convex = state
+        return (jnp.sqrt(residual @ residual) > goal) & (count < 2 * point.shape[0]) & convex
+
+    def iterate(state: tuple) -> tuple:
+        step, residual, direction, count, _ = state
+        product = tangent(direction)[1]
+        curvature = direction @ product
+        convex = curvature > 0
+        rate = (residual @ residual) / jnp.where(convex, curvature, 1.0)
+        # along negative curvature: downhill by the scale of the gradient, then stop
+        rate = jnp.where(convex, rate, (residual @ residual) / jnp.maximum(jnp.abs(curvature), tiny))
+        forward = jnp.where(convex | (count == 0), rate, 0.0)
+        step = step + forward * direction
+        new = residual - rate * product
+        direction = new + (new @ new) / jnp.maximum(residual @ residual, tiny) * direction
+        return step, new, direction, count + 1, convex
+
+    zero = jnp.zeros_like(g)
+    step, residual, _, _, convex = jax.lax.while_loop(unfinished, iterate, (zero, -g, -g, 0, jnp.asarray(True)))
+    # H step = −g − residual, so step·H·step needs no further product
+    slope, bend = g @ step, -(g + residual) @ step
+    gap = jnp.where(convex, -0.5 * slope, jnp.inf)
+    return Certificate(point, value, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, None)

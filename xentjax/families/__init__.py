@@ -1,0 +1,37 @@
+"""Families of distributions, one file each."""
+
+from xentjax.families.bernoulli import Bernoulli
+from xentjax.families.beta import Beta
+from xentjax.families.categorical import Categorical
+from xentjax.families.dirichlet import Dirichlet
+from xentjax.families.exponential import Exponential
+from xentjax.families.family import Family
+from xentjax.families.gamma import Gamma
+from xentjax.families.geometric import Geometric
+from xentjax.families.laplace import Laplace
+from xentjax.families.log_normal import LogNormal
+from xentjax.families.multivariate_normal import MultivariateNormal
+from xentjax.families.negative_binomial import NegativeBinomial
+from xentjax.families.normal import Normal
+from xentjax.families.poisson import Poisson
+from xentjax.families.student_t import StudentT
+from xentjax.families.weibull import Weibull
+
+__all__ = [
+    "Bernoulli",
+    "Beta",
+    "Categorical",
+    "Dirichlet",
+    "Exponential",
+    "Family",
+    "Gamma",
+    "Geometric",
+    "Laplace",
+    "LogNormal",
+    "MultivariateNormal",
+    "NegativeBinomial",
+    "Normal",
+    "Poisson",
+    "StudentT",
+    "Weibull",
+]

@@ -1,0 +1,70 @@
+"""The Bernoulli distribution."""
+
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.special import xlog1py, xlogy
+
+from xentjax._numerics import linear_minus_log, log_gamma, relative_entropy_term
+from xentjax.families.family import Family
+from xentjax.parameters import BINARY, Parameter, unit_interval
+from xentjax.statistics import identity, log_gamma_plus_one, square
+
+
+class Bernoulli(Family):
+    """Bernoulli(probs): log q(x) = x log probs + (1 − x) log(1 − probs), for x in {0, 1}.
+
+    The logistic loss is its cross-entropy. probs = 0 and probs = 1 are answered (0 log 0 = 0) but lie outside the
+    parameter's support: data that are all equal have no maximum inside.
+
+    Args:
+      probs: the probability of 1, strictly between 0 and 1.
+
+    >>> import xentjax as xj
+    >>> round(xj.in_bits(xj.entropy(xj.Bernoulli(0.5))).item(), 6)
+    1.0
+
+    See also: `scipy.stats.bernoulli(probs)`; from a logit, probs = `jax.nn.sigmoid(logit)`.
+    """
+
+    probs: Parameter = unit_interval(0.5)
+
+    support = BINARY
+    statistics = (identity,)
+
+    def log_prob_of(self, x: Array) -> Array:
+        return xlogy(x, self.probs) + xlog1py(1 - x, -jnp.asarray(self.probs))
+
+    def expectations(self) -> dict:
+        p = jnp.asarray(self.probs)
+        return {identity: p, square: p * (1 - p), log_gamma_plus_one: -log_gamma(1 + p)}
+
+    @classmethod
+    def start(cls, source: Any) -> Self:
+        # the mean is exact; at an end of the interval there is no maximum, and the climb starts a little inside
+        mean = source.expect(identity)
+        return cls(jnp.where((mean > 0) & (mean < 1), mean, 0.999 * mean + 0.0005))
+
+    @property
+    def mean(self) -> Array:
+        return jnp.asarray(self.probs)
+
+    @property
+    def variance(self) -> Array:
+        return self.probs * (1 - jnp.asarray(self.probs))
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return jax.random.bernoulli(key, self.probs, shape).astype(jnp.result_type(self.probs))
+
+    def kl_to(self, q: "Bernoulli") -> Array:
+        return bernoulli_kl(jnp.asarray(self.probs), jnp.asarray(q.probs))
+
+
+def bernoulli_kl(p: Array, q: Array) -> Array:
+    """KL of two probabilities; the complements enter by the exact difference p − q."""
+    present = p < 1
+    rest = jnp.where(present, 1 - p, 1.0)
+    complement = jnp.where(present, rest * linear_minus_log((p - q) / rest, (1 - q) / rest), 1 - q)
+    return relative_entropy_term(p, q) + complement

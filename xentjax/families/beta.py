@@ -1,0 +1,88 @@
+"""The beta distribution."""
+
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax._numerics import (
+    digamma,
+    digamma_gap,
+    log_gamma_gap,
+    log_gamma_rise,
+    relative_entropy_term,
+    trigamma,
+)
+from xentjax.families.dirichlet import dirichlet_kl
+from xentjax.families.family import Family
+from xentjax.parameters import UNIT_INTERVAL, Parameter, positive
+from xentjax.statistics import identity, log, log_square, minus_log, minus_log1m, power, square, summarize
+
+
+class Beta(Family):
+    """Beta(alpha, beta): log q(x) = (alpha − 1) log x + (beta − 1) log(1 − x) − log B(alpha, beta), for 0 < x < 1.
+
+    Args:
+      alpha: > 0; the mean is alpha / (alpha + beta).
+      beta: > 0.
+
+    >>> import xentjax as xj
+    >>> round(xj.Beta(2.0, 2.0).log_prob(0.5).item(), 5)
+    0.40547
+
+    See also: `scipy.stats.beta(alpha, beta)`; `Dirichlet`, its form in several dimensions.
+    """
+
+    alpha: Parameter = positive(1.0)
+    beta: Parameter = positive(1.0)
+
+    support = UNIT_INTERVAL
+    statistics = (identity, minus_log, minus_log1m)
+
+    def log_prob_of(self, x: Array, gap: Array, gap1m: Array) -> Array:
+        a, b = jnp.asarray(self.alpha), jnp.asarray(self.beta)
+        n = a + b
+        norm = log_gamma_gap(n) - log_gamma_gap(a) - log_gamma_gap(b)
+        distance = relative_entropy_term(a, n * x) + relative_entropy_term(b, n * (1 - x))
+        return norm - distance - (a - 1) * gap - (b - 1) * gap1m - jnp.log(x) - jnp.log1p(-x)
+
+    def expectations(self) -> dict:
+        a, b = jnp.asarray(self.alpha), jnp.asarray(self.beta)
+        n = a + b
+        return {
+            identity: self.mean,
+            square: self.variance,
+            minus_log: digamma_gap(a) - digamma_gap(n),
+            minus_log1m: digamma_gap(b) - digamma_gap(n),
+            log: digamma(a) - digamma(n),
+            log_square: trigamma(a) - trigamma(n),
+            power: lambda k: jnp.expm1(log_gamma_rise(a, k) - log_gamma_rise(n, k)),
+        }
+
+    @classmethod
+    def start(cls, source: Any) -> Self:
+        mean, variance = summarize(source, (identity, square))
+        n = mean * (1 - mean) / variance - 1
+        return cls(mean * n, (1 - mean) * n)
+
+    @property
+    def mean(self) -> Array:
+        return self.alpha / (self.alpha + jnp.asarray(self.beta))
+
+    @property
+    def variance(self) -> Array:
+        n = self.alpha + jnp.asarray(self.beta)
+        return (self.alpha / n) * (self.beta / n) / (n + 1)
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        a = jnp.asarray(self.alpha)
+        return jax.random.beta(key, a, jnp.asarray(self.beta), shape, a.dtype)
+
+    def kl_to(self, q: "Beta") -> Array:
+        stack = [jnp.stack([jnp.asarray(m.alpha), jnp.asarray(m.beta)], -1) for m in (self, q)]
+        return dirichlet_kl(*stack)
+
+    def coordinate(self) -> tuple[Array, Array]:
+        a, b = jnp.asarray(self.alpha), jnp.asarray(self.beta)
+        return digamma(a) - digamma(b), jnp.sqrt(trigamma(a) + trigamma(b))

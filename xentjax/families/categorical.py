@@ -1,0 +1,109 @@
+"""The categorical distribution."""
+
+import dataclasses
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.special import xlogy
+
+from xentjax._numerics import expm1_minus
+from xentjax.families.family import Family
+from xentjax.parameters import COUNTS, Parameter, Support, logits
+from xentjax.statistics import identity, indicators, square
+
+
+class Categorical(Family):
+    """Categorical(logits=…): log q(x) = logits[x] − log Σ exp(logits), for x in {0, ..., k − 1}.
+
+    The softmax loss is its cross-entropy. From probabilities: `Categorical.from_probs(p)`. The number of categories
+    comes from an instance, so fits start from one; a fit holds the last logit at 0.
+
+    Args:
+      logits: real numbers [k]; only their differences matter. −inf is a probability of 0.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> p = xj.Categorical.from_probs(jnp.array([0.5, 0.25, 0.25]))
+    >>> round(xj.in_bits(xj.entropy(p)).item(), 6)
+    1.5
+
+    See also: `optax.losses.softmax_cross_entropy_with_integer_labels`.
+    """
+
+    logits: Parameter = logits()
+
+    @classmethod
+    def from_probs(cls, probs: Any) -> Self:
+        """From probabilities [k]; a probability of 0 is allowed."""
+        return cls(jnp.log(jnp.asarray(probs)))
+
+    @property
+    def probs(self) -> Array:
+        """The probabilities [k]."""
+        return jax.nn.softmax(self.logits)
+
+    @property
+    def support(self) -> Support:  # type: ignore[override]
+        size = jnp.shape(self.logits)[-1]
+        contains = lambda x: COUNTS.contains(x) & (x < size)  # noqa: E731
+        return _Categories(
+            f"a whole number from 0 to {size - 1}", contains, 0, part_of=COUNTS, discrete=True, size=size
+        )
+
+    @property
+    def statistics(self) -> tuple:  # type: ignore[override]
+        return (indicators(jnp.shape(self.logits)[-1]),)
+
+    def log_prob(self, x: Any) -> Array:
+        within = self.support.contains(x)
+        index = jnp.where(within, x, 0).astype(int)
+        return jnp.where(within, jax.nn.log_softmax(self.logits)[index], -jnp.inf)
+
+    def log_prob_of(self, frequencies: Array) -> Array:
+        present = frequencies != 0
+        # a category that never occurs contributes 0 even when its logit is −inf
+        return jnp.sum(jnp.where(present, frequencies * jax.nn.log_softmax(self.logits), 0.0), -1)
+
+    def expectations(self) -> dict:
+        size = jnp.shape(self.logits)[-1]
+        known = {indicators: lambda k: self.probs if k == size else None}
+        return {**known, identity: self.mean, square: self.variance}
+
+    @property
+    def mean(self) -> Array:
+        return self.probs @ jnp.arange(jnp.shape(self.logits)[-1], dtype=jnp.result_type(self.probs))
+
+    @property
+    def variance(self) -> Array:
+        values = jnp.arange(jnp.shape(self.logits)[-1], dtype=jnp.result_type(self.probs))
+        return self.probs @ (values - self.mean) ** 2
+
+    def entropy(self) -> Array:
+        return -jnp.sum(xlogy(self.probs, self.probs), -1)
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return jax.random.categorical(key, jnp.asarray(self.logits), shape=shape)
+
+    def kl_to(self, q: "Categorical") -> Array:
+        # log(q / p) = e − log Σ p exp(e) for the differences e of the logits, shifted to their p-weighted mean
+        p, present = self.probs, self.probs > 0
+        e = jnp.where(present, q.logits - jnp.where(present, self.logits, 0.0), 0.0)
+        e = e - jnp.sum(p * e, -1, keepdims=True)
+        e = jnp.where(present, e, 0.0)
+        return jnp.log1p(jnp.sum(p * expm1_minus(e), -1))
+
+    def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
+        return jnp.arange(jnp.shape(self.logits)[-1]), self.probs
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Categories(Support):
+    """Supports of one size are equal, so that two categoricals are recognised as living on the same values."""
+
+    contains: Any = dataclasses.field(default=None, compare=False)
+    size: int = 0
+
+    def covers(self, other: Support) -> bool:
+        return isinstance(other, _Categories) and other.size <= self.size

@@ -1,0 +1,65 @@
+"""The exponential distribution."""
+
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax._numerics import linear_minus_log, log_gamma_rise
+from xentjax.families.family import Family
+from xentjax.parameters import NON_NEGATIVE, Parameter, positive
+from xentjax.statistics import identity, log, log_square, minus_log, power, square
+
+EULER_GAMMA = 0.5772156649015329
+
+
+class Exponential(Family):
+    """Exponential(rate): log q(x) = log rate − rate · x, for x ≥ 0.
+
+    Args:
+      rate: one over the mean, > 0.
+
+    >>> import xentjax as xj
+    >>> xj.entropy(xj.Exponential(1.0)).item()
+    1.0
+
+    See also: `scipy.stats.expon(scale=1 / rate)`.
+    """
+
+    rate: Parameter = positive(1.0)
+
+    support = NON_NEGATIVE
+    statistics = (identity,)
+
+    def log_prob_of(self, x: Array) -> Array:
+        return jnp.log(self.rate) - self.rate * x
+
+    def expectations(self) -> dict:
+        mean = self.mean
+        return {
+            identity: mean,
+            square: mean * mean,
+            minus_log: jnp.full_like(mean, EULER_GAMMA),
+            log: jnp.log(mean) - EULER_GAMMA,
+            log_square: jnp.full_like(mean, jnp.pi**2 / 6),
+            power: lambda k: jnp.expm1(log_gamma_rise(jnp.ones_like(k), k)),
+        }
+
+    @classmethod
+    def start(cls, source: Any) -> Self:
+        return cls(1 / source.expect(identity))
+
+    @property
+    def mean(self) -> Array:
+        return 1 / jnp.asarray(self.rate)
+
+    @property
+    def variance(self) -> Array:
+        return self.mean**2
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return jax.random.exponential(key, shape, jnp.result_type(self.rate)) / self.rate
+
+    def kl_to(self, q: "Exponential") -> Array:
+        return linear_minus_log((q.rate - self.rate) / self.rate, q.rate / self.rate)

@@ -1,0 +1,118 @@
+"""What all families share: a density written on statistics, and the expectations a family knows as a source."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from xentjax import _nodes
+from xentjax.parameters import BINARY, NON_NEGATIVE, POSITIVE, Support, named_leaves
+from xentjax.records import record
+from xentjax.statistics import from_table, log, log_square
+
+
+@dataclass_transform(frozen_default=True)
+class Family:
+    """A parametric family of distributions: a model (it has `log_prob`) and a source (it has `expect`).
+
+    A subclass is a record whose fields are its parameters. It gives `support`, and either `statistics` with
+    `log_prob_of`, or `log_prob` itself; what it knows in closed form goes into `expectations`.
+    """
+
+    support: ClassVar[Support]
+    statistics: ClassVar[tuple] = ()
+
+    def __init_subclass__(cls) -> None:
+        record(cls)
+
+    def log_prob(self, x: Any) -> Array:
+        """log of the density or probability of one point, in nats; −inf outside the support."""
+        # a value outside is replaced before the formula sees it, so that no derivative turns into NaN
+        within = self.support.contains(x)
+        safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.support.interior)
+        center, *spreads = self.statistics
+        return jnp.where(within, self.log_prob_of(center(safe), *(0.0 for _ in spreads)), -jnp.inf)
+
+    def log_prob_of(self, center: Array, *spreads: Any) -> Array:
+        """E[log_prob(x)] of any source, from its mean of the centre and its spreads about it."""
+        raise TypeError(f"{type(self).__name__} has no statistics: its log-density must be averaged over points.")
+
+    def expectations(self) -> dict:
+        """What this distribution knows in closed form: {centre: its mean, spread: its value about that mean}."""
+        return {}
+
+    def expect(self, f: Callable[[Any], Any]) -> Any:
+        """E[f(x)] of a statistic in closed form.
+
+        Raises:
+          TypeError: no closed form is known.
+        """
+        value = from_table(self.expectations(), f)
+        if value is None:
+            name = type(self).__name__
+            raise TypeError(
+                f"{name}.expect: found no closed form for the expectation of {getattr(f, 'spread', f)} under {name}; "
+                "take the expectation over points instead: quadrature(p) is exact to rounding for scalar "
+                "distributions, monte_carlo(p, key, num_samples) serves all; both return a source."
+            )
+        return value
+
+    @classmethod
+    def start(cls, source: Any) -> Self:
+        """A member near the minimum of H(source, ·), from which a fit starts when it is given the class."""
+        raise TypeError(
+            f"fit: found the class {cls.__name__}, whose structure the data do not determine; "
+            f"pass an instance to start from, such as {cls.__name__}(...) with plausible values."
+        )
+
+    def coordinate(self) -> tuple[Array, Array]:
+        """Location and scale of the distribution in the unconstrained coordinate of its support."""
+        table = self.expectations()
+        return table[log], jnp.sqrt(table[log_square])
+
+    def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
+        """Points [num_points] and their weights; see `quadrature`."""
+        if self.support.discrete:
+            return _whole_numbers(self, num_points)
+        support = POSITIVE if self.support == NON_NEGATIVE else self.support
+        if support.constrain is None or support.ndim > 0:
+            raise TypeError(
+                f"quadrature: found {type(self).__name__}, but a scalar distribution is needed; "
+                "use monte_carlo(p, key, num_samples) instead."
+            )
+        loc, scale = self.coordinate()
+        nodes, weights = _nodes.real_line(num_points, jnp.result_type(loc))
+        coordinates = loc + scale * nodes
+        points = support.constrain(coordinates)
+        slopes = jax.vmap(jax.grad(support.constrain))(coordinates)
+        density = jnp.exp(jax.vmap(self.log_prob)(points))
+        mass = density * slopes * scale * weights
+        # far out the factors leave the range of floats (0 times inf): there is no probability there
+        return points, jnp.where(density > 0, mass, 0.0)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{leaf.name}={show(leaf.value)}" for leaf in named_leaves(self))
+        return f"{type(self).__name__}({fields})"
+
+
+def show(value: Any) -> str:
+    """A value as a person would write it."""
+    if isinstance(value, jax.core.Tracer) or not hasattr(value, "dtype"):
+        return str(value)
+    if np.ndim(value) == 0:
+        return f"{np.asarray(value):.6g}"
+    text = np.array2string(np.asarray(value), precision=6, separator=", ", threshold=12)
+    return " ".join(text.split())
+
+
+def _whole_numbers(p: Family, num_points: int) -> tuple[Array, Array]:
+    """Consecutive whole numbers around the mean, and their probabilities."""
+    if p.support == BINARY:
+        points = jnp.array([0.0, 1.0])
+    else:
+        first = jnp.maximum(jnp.floor(p.mean - num_points / 2), 0.0)  # type: ignore[attr-defined]
+        points = first + jnp.arange(num_points)
+    return points, jnp.exp(jax.vmap(p.log_prob)(points))

@@ -1,0 +1,92 @@
+"""The Laplace distribution."""
+
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax._numerics import expm1_minus, linear_minus_log
+from xentjax.families.family import Family
+from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.sources import Empirical
+from xentjax.statistics import distance, identity, square, summarize
+
+
+class Laplace(Family):
+    """Laplace(loc, scale): log q(x) = −|x − loc| / scale − log(2 scale), for real x.
+
+    The mean absolute error is its cross-entropy at a fixed scale, up to constants. From data, `fit_mle(Laplace, x)`
+    starts at the exact answer: the median, and the mean distance from it. The likelihood has a kink at each data
+    point; its derivative in loc is taken as the subgradient nearest to 0 and its curvature as the model's own,
+    1 / scale², which is what standard errors need.
+
+    Args:
+      loc: mean and median.
+      scale: the mean distance from loc, > 0.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> xj.fit_mle(xj.Laplace, jnp.array([1.0, 2.0, 6.0])).model
+    Laplace(loc=2, scale=1.66667)
+
+    See also: `scipy.stats.laplace(loc, scale)`.
+    """
+
+    loc: Parameter = real(0.0)
+    scale: Parameter = positive(1.0)
+
+    support = REAL
+
+    @property
+    def statistics(self) -> tuple:  # type: ignore[override]
+        return (identity, distance(self.loc))
+
+    def log_prob_of(self, x: Array, spread: Array) -> Array:
+        return -(jnp.abs(x - self.loc) + spread) / self.scale - jnp.log(2 * self.scale)
+
+    def expectations(self) -> dict:
+        return {identity: self.loc, square: 2 * self.scale**2, distance: self._distance}
+
+    def _distance(self, point: Array) -> Array:
+        return self.scale * jnp.exp(-jnp.abs(self.loc - point) / self.scale)
+
+    @classmethod
+    def start(cls, source: Any) -> Self:
+        if isinstance(source, Empirical):
+            loc = _median(source)
+            return cls(loc, source.expect(lambda x: jnp.abs(x - loc)))
+        mean, variance = summarize(source, (identity, square))
+        return cls(mean, jnp.sqrt(0.5 * variance))
+
+    @property
+    def mean(self) -> Array:
+        return jnp.asarray(self.loc)
+
+    @property
+    def variance(self) -> Array:
+        return 2 * jnp.asarray(self.scale) ** 2
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return self.loc + self.scale * jax.random.laplace(key, shape, jnp.result_type(self.scale))
+
+    def kl_to(self, q: "Laplace") -> Array:
+        distance, ratio = jnp.abs(self.loc - q.loc) / self.scale, self.scale / q.scale
+        return linear_minus_log((self.scale - q.scale) / q.scale, ratio) + ratio * expm1_minus(-distance)
+
+    def coordinate(self) -> tuple[Array, Array]:
+        return self.loc, self.scale
+
+
+def _median(source: Empirical) -> Array:
+    """The weighted median; where an interval qualifies, its middle."""
+    x = identity(source.data)
+    weights = jnp.ones_like(x) if source.weights is None else source.weights
+    order = jnp.argsort(x)
+    total = jnp.cumsum(weights[order])
+    half = 0.5 * total[-1]
+    last = x.shape[0] - 1
+    lower = jnp.minimum(jnp.searchsorted(total, half, side="left"), last)
+    upper = jnp.minimum(jnp.searchsorted(total, half, side="right"), last)
+    # a point of weight 0 may be met first; the next of positive weight ends the interval
+    return 0.5 * (x[order][lower] + x[order][upper])

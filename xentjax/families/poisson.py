@@ -1,0 +1,57 @@
+"""The Poisson distribution."""
+
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax._numerics import log_factorial_gap, relative_entropy_term
+from xentjax.families.family import Family
+from xentjax.parameters import COUNTS, Parameter, positive
+from xentjax.statistics import identity, log_gamma_plus_one, square
+
+
+class Poisson(Family):
+    """Poisson(rate): log q(x) = x log rate − rate − log x!, for x = 0, 1, 2, ...
+
+    Its entropy has no closed form, since E log x! has none; its KL divergence to another Poisson has.
+
+    Args:
+      rate: the mean, > 0.
+
+    >>> import xentjax as xj
+    >>> xj.Poisson(2.0).log_prob(0.0).item()
+    -2.0
+
+    See also: `scipy.stats.poisson(rate)`; `NegativeBinomial`, for counts more dispersed than this.
+    """
+
+    rate: Parameter = positive(1.0)
+
+    support = COUNTS
+    statistics = (identity, log_gamma_plus_one)
+
+    def log_prob_of(self, x: Array, gap: Array) -> Array:
+        return -relative_entropy_term(x, jnp.asarray(self.rate, x.dtype)) - log_factorial_gap(x) - gap
+
+    def expectations(self) -> dict:
+        return {identity: self.mean, square: self.variance}
+
+    @classmethod
+    def start(cls, source: Any) -> Self:
+        return cls(source.expect(identity))
+
+    @property
+    def mean(self) -> Array:
+        return jnp.asarray(self.rate)
+
+    @property
+    def variance(self) -> Array:
+        return jnp.asarray(self.rate)
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        return jax.random.poisson(key, jnp.asarray(self.rate), shape).astype(jnp.result_type(self.rate))
+
+    def kl_to(self, q: "Poisson") -> Array:
+        return relative_entropy_term(jnp.asarray(self.rate), jnp.asarray(q.rate))

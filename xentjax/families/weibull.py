@@ -1,0 +1,83 @@
+"""The Weibull distribution."""
+
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax._numerics import expm1_minus, linear_minus_log, log_gamma, log_gamma_rise, log_ratio
+from xentjax.families.exponential import EULER_GAMMA
+from xentjax.families.family import Family
+from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.statistics import identity, log, log_square, minus_log, power, square, summarize
+
+
+class Weibull(Family):
+    """Weibull(concentration, scale), with k = concentration, for x > 0.
+
+    log q(x) = log k − log x + y − exp(y) with y = k log(x / scale).
+
+    Args:
+      concentration: the shape, > 0; 1 gives the exponential distribution.
+      scale: the point that exp(−1) of the probability exceeds, > 0.
+
+    >>> import xentjax as xj
+    >>> round(xj.entropy(xj.Weibull(1.0, 1.0)).item(), 6)
+    1.0
+
+    See also: `scipy.stats.weibull_min(concentration, scale=scale)`.
+    """
+
+    concentration: Parameter = positive(1.0)
+    scale: Parameter = positive(1.0)
+
+    support = POSITIVE
+
+    @property
+    def statistics(self) -> tuple:  # type: ignore[override]
+        return (log, power(self.concentration))
+
+    def log_prob_of(self, log_x: Array, spread: Array) -> Array:
+        y = self.concentration * (log_x - jnp.log(self.scale))
+        return jnp.log(self.concentration) - log_x + y - jnp.exp(y) * (1 + spread)
+
+    def expectations(self) -> dict:
+        k = jnp.asarray(self.concentration)
+        return {
+            identity: self.mean,
+            square: self.variance,
+            minus_log: log_gamma(1 + 1 / k) + EULER_GAMMA / k,
+            log: jnp.log(self.scale) - EULER_GAMMA / k,
+            log_square: jnp.pi**2 / 6 / (k * k),
+            power: lambda j: jnp.expm1(log_gamma_rise(jnp.ones_like(k), j / k)),
+        }
+
+    @classmethod
+    def start(cls, source: Any) -> Self:
+        # log x has the standard deviation π / (√6 k) and the mean log scale − γ / k
+        mean, variance = summarize(source, (log, log_square))
+        k = jnp.pi / jnp.sqrt(6 * variance)
+        return cls(k, jnp.exp(mean + EULER_GAMMA / k))
+
+    @property
+    def mean(self) -> Array:
+        return self.scale * jnp.exp(log_gamma(1 + 1 / jnp.asarray(self.concentration)))
+
+    @property
+    def variance(self) -> Array:
+        k = jnp.asarray(self.concentration)
+        return self.mean**2 * jnp.expm1(log_gamma(1 + 2 / k) - 2 * log_gamma(1 + 1 / k))
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        w = jax.random.exponential(key, shape, jnp.result_type(self.scale))
+        return self.scale * jnp.exp(jnp.log(w) / self.concentration)
+
+    def kl_to(self, q: "Weibull") -> Array:
+        # with w = (x / scale)^k of p, an exponential variable, k_q log(x / scale_q) = r log w + c
+        p_k, q_k = jnp.asarray(self.concentration), jnp.asarray(q.concentration)
+        excess = (q_k - p_k) / p_k
+        rise = log_gamma_rise(jnp.full_like(excess, 2.0), excess)
+        c = q_k * log_ratio(jnp.asarray(self.scale), jnp.asarray(q.scale))
+        shift = c + rise + (1 - EULER_GAMMA) * excess
+        return linear_minus_log(excess, q_k / p_k) + expm1_minus(shift) + rise

@@ -1,0 +1,236 @@
+"""Entropy, cross-entropy and KL divergence, of probability vectors and of distributions.
+
+The truth p comes first, the model q second, and everything is in nats.
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from xentjax._numerics import as_float, relative_entropy_term
+from xentjax.sources import Empirical
+from xentjax.statistics import Center, Spread, from_table, summarize
+
+
+def in_bits(nats: ArrayLike) -> Array:
+    """The same quantity in bits: nats / log 2.
+
+    H(p, q) in bits is the average length of a message that encodes data from p with a code made for q.
+
+    >>> import xentjax as xj
+    >>> round(xj.in_bits(xj.entropy([0.5, 0.25, 0.25])).item(), 6)
+    1.5
+
+    Reference: Cover & Thomas (2006), Elements of Information Theory, chapter 5.
+    """
+    return as_float(nats) / math.log(2)
+
+
+def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
+    """H(p) = −Σ p log p, or E_p[−log p(x)] for a distribution: H(p, p), in nats.
+
+    0 log 0 = 0. At p = 0, where the derivative grows without bound, it is taken as 0: such an outcome stays out. NaN
+    gives NaN.
+
+    Args:
+      p: probabilities [..., k], or a distribution whose entropy has a closed form (for a density it is the
+        differential entropy, which may be negative).
+      axis: the axis of the outcomes (arrays only).
+      where: booleans that broadcast to p; outcomes to count (arrays only).
+
+    Returns:
+      The entropy [...].
+
+    Raises:
+      ValueError: an array (outside jit) is negative, NaN, or does not sum to 1.
+      TypeError: a distribution without closed form; take its points with `quadrature` or `monte_carlo`.
+
+    >>> import xentjax as xj
+    >>> round(xj.entropy([0.5, 0.5, 0.0]).item(), 6)
+    0.693147
+    >>> xj.entropy(xj.Exponential(1.0)).item()
+    1.0
+
+    See also: `scipy.stats.entropy`, which renormalises silently; `jax.scipy.special.entr`, its terms.
+    """
+    if _is_distribution(p):
+        own = getattr(p, "entropy", None)
+        if not _is_family(p) and own is None:
+            raise TypeError(
+                f"entropy: found a {type(p).__name__}, but a distribution that knows its own density is needed; for "
+                "the entropy of frequencies pass them as an array: entropy(weights / weights.sum())."
+            )
+        return own() if callable(own) else _closed_form(p, p)
+    p = probabilities("entropy", "p", p, axis, where)
+    present = p != 0
+    safe = jnp.where(present, p, 1.0)
+    return jnp.sum(-safe * jnp.log(safe), axis=axis, where=_outcomes(where))
+
+
+def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
+    """H(p, q) = −Σ p log q = E_p[−log q(x)] = H(p) + KL(p‖q), in nats.
+
+    The average number of nats to encode data from the truth p with a code made for the model q. Not symmetric.
+    p = 0 contributes 0 whatever q is, with derivative 0 where q = 0 too; p > 0 = q gives +inf; NaN gives NaN.
+
+    Args:
+      p: the truth: probabilities [..., k], or a source: data (`Empirical`), weighted points, a family, a mixture.
+      q: the model: probabilities [..., k] if p is an array, else anything with `log_prob`.
+      axis: the axis of the outcomes (arrays only).
+      where: booleans; outcomes to count (arrays only).
+
+    Raises:
+      ValueError: an array (outside jit) is negative, NaN, or does not sum to 1.
+      TypeError: two families without closed form; the message shows the call by points.
+
+    >>> import xentjax as xj
+    >>> round(xj.cross_entropy([0.5, 0.5], [0.25, 0.75]).item(), 6)
+    0.836988
+    >>> round(xj.cross_entropy(xj.Gamma(2.0, 1.0), xj.Exponential(0.5)).item(), 6)
+    1.693147
+
+    See also: `optax.losses.softmax_cross_entropy(logits, labels)`: model first, and logits; here that is
+    `cross_entropy(labels, jax.nn.softmax(logits))`, or a `Categorical(logits=…)`.
+    """
+    if _is_distribution(p) or _is_distribution(q):
+        p = _as_source(p)
+        return _by_statistics(p, q) if _is_family(p) else _over_points(p, q)
+    p = probabilities("cross_entropy", "p", p, axis, where)
+    q = probabilities("cross_entropy", "q", q, axis, where)
+    neither = (p == 0) & (q == 0)
+    log_q = jnp.log(jnp.where(neither, 1.0, q))
+    # p = 0 < q stays p log q, whose derivative in p is log q; only 0 log 0 is left out
+    terms = jnp.where(neither, 0.0 * p, p * log_q)
+    return jnp.sum(-terms, axis=axis, where=_outcomes(where))
+
+
+def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
+    """KL(p‖q) = Σ p log(p / q) = H(p, q) − H(p) ≥ 0, in nats; 0 only for p = q. Not symmetric.
+
+    What is lost by using a code made for q on data from p. Computed as Σ (p log(p/q) − p + q), every term of which is
+    non-negative and does not cancel: it has full relative accuracy however close p and q are. For vectors of unequal
+    total the formula is the generalised KL (I-divergence). The same holds of two members of one family.
+
+    p = 0 contributes q, i.e. nothing to Σ p log(p/q); its derivative in p, which has no finite limit, is 0. p > 0 = q
+    gives +inf; NaN gives NaN. Two distributions on different values: +inf when p reaches values that q excludes.
+
+    Args:
+      p: the truth: probabilities [..., k], or a distribution.
+      q: the model, likewise.
+      axis: the axis of the outcomes (arrays only).
+      where: booleans; outcomes to count (arrays only).
+
+    Raises:
+      ValueError: an array (outside jit) is negative, NaN, or does not sum to 1.
+      TypeError: two families without closed form; the message shows the call by points.
+
+    >>> import xentjax as xj
+    >>> round(xj.kl_divergence([0.5, 0.5], [0.25, 0.75]).item(), 6)
+    0.143841
+    >>> round(xj.kl_divergence(xj.Normal(0.0, 1.0), xj.Normal(1.0, 1.0)).item(), 6)
+    0.5
+
+    See also: `optax.losses.kl_divergence(log_predictions, targets)`: model first and in logarithms, with a NaN gradient
+    at a target of 0; `scipy.special.kl_div`, the terms, which lose all digits when p and q are close.
+    """
+    if _is_distribution(p) or _is_distribution(q):
+        if type(p) is type(q) and hasattr(p, "kl_to"):
+            return p.kl_to(q)
+        return cross_entropy(p, q) - entropy(p)
+    p = probabilities("kl_divergence", "p", p, axis, where)
+    q = probabilities("kl_divergence", "q", q, axis, where)
+    p, q = jnp.broadcast_arrays(p, q)
+    return jnp.sum(relative_entropy_term(p, q), axis=axis, where=_outcomes(where))
+
+
+def _is_distribution(p: Any) -> bool:
+    return hasattr(p, "log_prob") or hasattr(p, "expect")
+
+
+def _is_family(p: Any) -> bool:
+    return hasattr(p, "expectations")
+
+
+def _as_source(p: Any) -> Any:
+    """A vector of probabilities next to a distribution stands for the points 0, ..., k − 1 with these weights."""
+    if _is_distribution(p):
+        return p
+    p = probabilities("cross_entropy", "p", p, -1, None)
+    return Empirical(jnp.arange(p.shape[-1]), p)
+
+
+def _over_points(p: Any, q: Any) -> Array:
+    if not hasattr(q, "log_prob"):
+        raise TypeError(
+            f"cross_entropy: found {type(q).__name__} as the model, but something with log_prob is needed; "
+            "the truth comes first and the model second; a vector of probabilities q becomes a model by "
+            "Categorical.from_probs(q)."
+        )
+    return -p.expect(q.log_prob)
+
+
+def _by_statistics(p: Any, q: Any) -> Array:
+    if _is_family(q) and not q.support.covers(p.support):
+        return jnp.full_like(_some_parameter(p), jnp.inf)
+    return _closed_form(p, q)
+
+
+def _some_parameter(p: Any) -> Array:
+    return as_float(jax.tree_util.tree_leaves(p)[0]).ravel()[0]
+
+
+def _closed_form(p: Any, q: Any) -> Array:
+    statistics = getattr(q, "statistics", ())
+    if not statistics or not all(_knows(p, statistic) for statistic in statistics):
+        call, model = ("entropy(p)", "p") if q is p else ("cross_entropy(p, q)", "q")
+        raise TypeError(
+            f"{call}: found no closed form for p = {type(p).__name__} and q = {type(q).__name__}; "
+            f"take the expectation over points of p: cross_entropy(quadrature(p), {model}), exact to rounding for "
+            f"scalar distributions, or cross_entropy(monte_carlo(p, key, num_samples), {model})."
+        )
+    return -q.log_prob_of(*summarize(p, statistics))
+
+
+def _knows(p: Any, statistic: Center | Spread) -> bool:
+    component = getattr(p, "components", None)
+    if component is not None:
+        return _knows(component, statistic)
+    return from_table(p.expectations(), statistic) is not None
+
+
+def _outcomes(where: ArrayLike | None) -> Any:
+    return True if where is None else jnp.asarray(where)
+
+
+def probabilities(function: str, name: str, p: Any, axis: int, where: ArrayLike | None) -> Array:
+    """`p` as a floating array; outside jit, checked to be probabilities."""
+    p = as_float(p)
+    if p.ndim == 0:
+        raise ValueError(
+            f"{function}: found the scalar {name} = {p}, but a vector of probabilities is needed; "
+            "for a single probability write Bernoulli(p) or [p, 1 - p]."
+        )
+    if isinstance(p, jax.core.Tracer) or isinstance(where, jax.core.Tracer):
+        return p
+    counted = np.where(True if where is None else np.asarray(where), np.asarray(p, float), 0.0)
+    bad = np.argwhere(~(counted >= 0))
+    if bad.size:
+        index = tuple(int(i) for i in bad[0])
+        raise ValueError(
+            f"{function}: found {name}[{', '.join(map(str, index))}] = {counted[index]}, but probabilities ≥ 0 are "
+            f"needed; correct the entry, or leave it out with where=."
+        )
+    totals = counted.sum(axis)
+    # rounding of a vector normalised in float32 stays far below this
+    worst = totals.ravel()[np.argmax(np.abs(totals - 1))] if totals.size else 1.0
+    if abs(worst - 1) > 1e-3:
+        raise ValueError(
+            f"{function}: found {name} with a total of {worst:.6g} along axis {axis}, but 1 is needed; "
+            f"divide by {name}.sum(axis={axis}, keepdims=True), or pass softmax of the logits."
+        )
+    return p

@@ -1,0 +1,335 @@
+"""Minimisation with a certificate: Newton's method as an optax transformation, and the loop that runs any other.
+
+A minimum is judged by its gap, the Newton decrement ½ gᵀ H⁻¹ g: an estimate of how far the objective still is above
+its minimum, which does not depend on the parametrisation. That a step was small is never taken for convergence.
+"""
+
+import enum
+import functools
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.flatten_util import ravel_pytree
+
+from xentjax.certificates import DENSE_LIMIT, Certificate, certify
+from xentjax.parameters import inside, named_leaves, unconstrain
+from xentjax.records import record
+
+
+class Status(enum.IntEnum):
+    """How a fit ended. Only CONVERGED is a success."""
+
+    CONVERGED = 0
+    MAX_STEPS = 1
+    STALLED = 2
+    DIVERGED = 3
+    BAD_START = 4
+    BAD_DATA = 5
+    BOUNDARY = 6
+
+
+ADVICE = {
+    Status.CONVERGED: "converged",
+    Status.MAX_STEPS: "the steps ran out before the gap was closed; raise max_steps, or leave optimizer=None",
+    Status.STALLED: (
+        "no step lowers the objective any more, yet the gap is above the tolerance; the likelihood may be flat (a "
+        "parameter that does not matter), unbounded or have a kink: start elsewhere, hold a parameter with fixed=, "
+        "or use float64"
+    ),
+    Status.DIVERGED: (
+        "the parameters or the objective left the finite numbers; lower the learning rate, or leave optimizer=None"
+    ),
+    Status.BAD_START: (
+        "the objective or its derivatives are not finite at the start; the data may be constant, too few, or outside "
+        "the support, or the starting values at its edge"
+    ),
+    Status.BAD_DATA: "the data hold a NaN, a value outside the support of the model, or weights that are no weights",
+    Status.BOUNDARY: (
+        "the parameters ran to the edge of their support, where no minimum lies inside; a simpler model may fit as well"
+    ),
+}
+
+
+@record
+class Minimum:
+    """A point and what is known about it; all fields describe the same point.
+
+    Attributes:
+      params: the model or the pytree that was minimised over.
+      value: the objective there.
+      gap: ½ gᵀ H⁻¹ g, an estimate of value minus the minimum.
+      status: a `Status`.
+      steps: evaluations (Newton) or updates (other optimisers).
+      hessian: the Hessian [m, m] in the unconstrained coordinates, or None past 64 of them.
+    """
+
+    params: Any
+    value: Array
+    gap: Array
+    status: Array
+    steps: Array
+    hessian: Any
+
+    @property
+    def converged(self) -> Array:
+        """Whether the gap is within the tolerance at finite parameters inside their support."""
+        return self.status == Status.CONVERGED
+
+
+class NewtonState(NamedTuple):
+    """The best point so far and the radius of trust around it."""
+
+    best: Certificate
+    radius: Array
+    evaluations: Array
+
+
+def newton() -> optax.GradientTransformationExtraArgs:
+    """Newton's method with a trust region, as an optax transformation; called like `optax.lbfgs`.
+
+    Each update evaluates value, gradient and Hessian of `value_fn` at `params`, keeps the point if it is the best so
+    far, and proposes the next: s = −|H|⁻¹ g, where |H| has the absolute eigenvalues of the Hessian (so that saddles
+    repel), shortened to a length measured by |H| itself (so that the units of the parameters do not matter). Up to 64
+    parameters the Hessian is formed; past that the step is found by conjugate gradients. The `updates` and `value`
+    that a loop passes are not used.
+
+    >>> import jax, jax.numpy as jnp, optax
+    >>> import xentjax as xj
+    >>> f = lambda x: jnp.cosh(x[0] - 3.0)
+    >>> optimizer = xj.newton()
+    >>> x = jnp.zeros(1)
+    >>> state = optimizer.init(x)
+    >>> for _ in range(12):
+    ...     updates, state = optimizer.update(jax.grad(f)(x), state, x, value_fn=f)
+    ...     x = optax.apply_updates(x, updates)
+    >>> round(x[0].item(), 5)
+    3.0
+
+    See also: `optax.lbfgs`, which needs first derivatives only.
+    """
+
+    def init(params: Any) -> NewtonState:
+        point, _ = ravel_pytree(params)
+        size = point.shape[0]
+        zero = jnp.zeros((), point.dtype)
+        hessian = jnp.zeros((size, size), point.dtype) if size <= DENSE_LIMIT else None
+        unknown = Certificate(point, zero, zero, point, zero, zero, zero, jnp.asarray(False), hessian)
+        return NewtonState(unknown, zero + 1, jnp.asarray(0))
+
+    def update(
+        updates: Any, state: NewtonState, params: Any = None, *, value_fn: Callable[[Any], Array], **_: Any
+    ) -> tuple[Any, NewtonState]:
+        point, unravel = ravel_pytree(params)
+        state = _judge(state, certify(value_fn, point, unravel, state.radius))
+        best = state.best
+        return unravel(best.point + _scale(state) * best.step - point), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
+    """Keep the better point; widen the trust where the model of the objective held, narrow it where it did not."""
+    best, radius, first = state.best, state.radius, state.evaluations == 0
+    scale = _scale(state)
+    promised = -(scale * best.slope + 0.5 * scale * scale * best.bend)
+    drop = best.value - trial.value
+    noise = 16 * jnp.finfo(radius.dtype).eps * jnp.abs(best.value)
+    # where the objective itself is only noise, the gap decides: it is made from the gradient
+    decides = promised > noise
+    usable = jnp.isfinite(trial.value) & jnp.isfinite(trial.gap)
+    better = usable & (first | jnp.where(decides, drop > 1e-4 * promised, (trial.gap < best.gap) & (drop > -noise)))
+    held = jnp.where(decides, drop / promised, jnp.where(better, 1.0, 0.0))
+    held = jnp.where(usable, held, 0.0)
+    used = jnp.minimum(best.length, radius)
+    wider = jnp.where(held > 0.75, jnp.maximum(radius, 3 * used), radius)
+    narrower = 0.25 * used
+    radius = jnp.where(first, radius, jnp.where(held < 0.25, narrower, wider))
+    best = jax.tree.map(lambda new, old: jnp.where(better, new, old), trial, best)
+    return NewtonState(best, radius, state.evaluations + 1)
+
+
+def _scale(state: NewtonState) -> Array:
+    """How much of its Newton step the radius allows."""
+    length = jnp.maximum(state.best.length, jnp.finfo(state.radius.dtype).tiny)
+    return jnp.minimum(1.0, state.radius / length)
+
+
+# How many updates of another optimiser lie between two certificates.
+CHECK_EVERY = 100
+
+_NEWTON = newton()
+
+
+def minimize(
+    objective: Callable[..., Array],
+    model: Any,
+    *args: Any,
+    fixed: Collection[str] = (),
+    optimizer: optax.GradientTransformation | None = None,
+    tol: float | None = None,
+    max_steps: int = 10_000,
+) -> Minimum:
+    """Minimise objective(model, *args) over the parameters of a model, or over any pytree of arrays.
+
+    The parameters move in their unconstrained coordinates, so that they stay inside their supports. The same function
+    object with arguments of the same shapes is compiled once: give data as `args`, not by a closure.
+
+    Args:
+      objective: a function of the model (and of `args`) that returns a scalar.
+      model: where to start: a family's instance, a record, or any pytree of arrays.
+      fixed: names of parameters to hold.
+      optimizer: any optax transformation; None is `newton()`. Make it once: a new `optax.adam(…)` compiles anew.
+      tol: the gap to reach; None is 1e-12 in float64 and the machine epsilon in float32.
+      max_steps: evaluations (Newton) or updates (other optimisers).
+
+    Returns:
+      A `Minimum`. Inside `jit` and `vmap` too; there is one status per lane.
+
+    Raises:
+      ValueError: a name in `fixed` that the model does not have.
+
+    The projection of a mixture by the reverse divergence KL(q‖p), as variational inference does it:
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> p = xj.Mixture(jnp.array([0.5, 0.5]), xj.Normal(jnp.array([-3.0, 3.0]), jnp.ones(2)))
+    >>> def reverse(q, p):
+    ...     points = xj.quadrature(q)
+    ...     return points.expect(lambda x: q.log_prob(x) - p.log_prob(x))
+    >>> found = xj.minimize(reverse, xj.Normal(2.0, 1.0), p)
+    >>> found.params  # one of the two humps
+    Normal(loc=2.98..., scale=1.02...)
+
+    See also: `scipy.optimize.minimize`, whose success may mean that a step was small.
+    """
+    check_names("minimize", model, fixed)
+    return _minimize(objective, model, args, tuple(fixed), optimizer, tol, max_steps)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3, 4, 6))
+def _minimize(
+    objective: Callable, model: Any, args: tuple, fixed: tuple, optimizer: Any, tol: Any, max_steps: int
+) -> Minimum:
+    free, constrain = unconstrain(model, fixed)
+    best, status, steps = run(lambda u: objective(constrain(u), *args), free, optimizer, tol, max_steps)
+    _, unravel = ravel_pytree(free)
+    found = constrain(unravel(best.point))
+    status = jnp.where(inside(found), status, Status.BOUNDARY)
+    return Minimum(found, best.value, best.gap, status, steps, best.hessian)
+
+
+def run(
+    objective: Callable[[Any], Array], free: Any, optimizer: Any, tol: Any, max_steps: int
+) -> tuple[Certificate, Array, Array]:
+    """Minimise over unconstrained parameters; the best certified point, how it ended, and after how many steps."""
+    point, unravel = ravel_pytree(free)
+    if tol is None:
+        eps = jnp.finfo(point.dtype).eps
+        tol = jnp.asarray(eps if eps > 1e-10 else 1e-12, point.dtype)
+    if point.shape[0] == 0:
+        value = objective(free)
+        zero = jnp.zeros_like(value)
+        hessian = jnp.zeros((0, 0), value.dtype)
+        done = Certificate(point, value, zero, point, zero, zero, zero, jnp.asarray(True), hessian)
+        return done, jnp.asarray(Status.CONVERGED), jnp.asarray(0)
+    loop = _run_newton if optimizer is None else functools.partial(_run_other, optimizer)
+    return loop(objective, point, unravel, tol, max_steps)
+
+
+RUNNING = -1
+
+
+def _closed(best: Certificate, tol: Array) -> Array:
+    return (best.gap <= tol) & best.convex
+
+
+def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps: int) -> Array:
+    """The status of a loop: converged once the gap is closed and the last digits are in, or the steps ran out."""
+    eps = jnp.finfo(best.point.dtype).eps
+    closed = _closed(best, tol)
+    # one Newton step past the tolerance squares the gap: the last digits cost one evaluation
+    done = closed & ((settled >= 1) | (best.gap <= eps * eps))
+    started = jnp.isfinite(best.value) & jnp.isfinite(best.gap)
+    late = jnp.where(closed, Status.CONVERGED, Status.MAX_STEPS)
+    status = jnp.where(done, Status.CONVERGED, jnp.where(steps >= max_steps, late, RUNNING))
+    return jnp.where(started, status, Status.BAD_START)
+
+
+def _run_newton(
+    objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: int
+) -> tuple[Certificate, Array, Array]:
+    def body(carry: tuple) -> tuple:
+        params, state, settled, _ = carry
+        settled = settled + jnp.int32(_closed(state.best, tol) & (state.evaluations > 0))
+        updates, state = _NEWTON.update(params, state, params, value_fn=objective)
+        status = _end(state.best, tol, settled, state.evaluations, max_steps)
+        # the radius bounds what a step can promise: far below the tolerance nothing is left to try
+        stuck = (state.radius < 1e-4 * jnp.sqrt(tol)) & (status == RUNNING)
+        status = jnp.where(stuck, jnp.where(_closed(state.best, tol), Status.CONVERGED, Status.STALLED), status)
+        return optax.apply_updates(params, updates), state, settled, status
+
+    start = (unravel(point), _NEWTON.init(unravel(point)), jnp.asarray(0), jnp.asarray(RUNNING))
+    _, state, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
+    return state.best, status, state.evaluations
+
+
+def _run_other(
+    optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: int
+) -> tuple[Certificate, Array, Array]:
+    """Any optax transformation: `CHECK_EVERY` updates, then a certificate, until the gap is closed."""
+    optimizer = optax.with_extra_args_support(optimizer)
+    radius = jnp.ones((), point.dtype)
+
+    def update(_: Array, carry: tuple) -> tuple:
+        params, state = carry
+        value, gradient = jax.value_and_grad(objective)(params)
+        updates, state = optimizer.update(gradient, state, params, value=value, grad=gradient, value_fn=objective)
+        return optax.apply_updates(params, updates), state
+
+    def body(carry: tuple) -> tuple:
+        params, state, best, steps, settled, first, _ = carry
+        trial = certify(objective, ravel_pytree(params)[0], unravel, radius)
+        finite = jnp.isfinite(trial.value) & jnp.isfinite(trial.gap)
+        closed = _closed(best, tol) & ~first
+        noise = 16 * jnp.finfo(point.dtype).eps * jnp.abs(best.value)
+        finer = (trial.gap < best.gap) & (trial.value <= best.value + noise)
+        keep = first | (finite & jnp.where(closed, finer, finer | (trial.value < best.value)))
+        best = jax.tree.map(lambda new, old: jnp.where(keep, new, old), trial, best)
+        settled = settled + jnp.int32(closed)
+        status = _end(best, tol, settled, steps, max_steps)
+        diverged = ~finite & ~first & ~closed
+        status = jnp.where(diverged, Status.DIVERGED, status)
+        polish = _closed(best, tol)
+        count = jnp.where((status == RUNNING) & ~polish, jnp.minimum(CHECK_EVERY, max_steps - steps), 0)
+        params, state = jax.lax.fori_loop(0, count, update, (params, state))
+        step = unravel(best.point + best.step)
+        params = jax.tree.map(lambda a, b: jnp.where(polish, a, b), step, params)
+        return params, state, best, steps + count, settled, jnp.asarray(False), status
+
+    params = unravel(point)
+    start = (
+        params,
+        optimizer.init(params),
+        _NEWTON.init(params).best,
+        jnp.asarray(0),
+        jnp.asarray(0),
+        jnp.asarray(True),
+        jnp.asarray(RUNNING),
+    )
+    _, _, best, steps, _, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
+    return best, status, steps
+
+
+def check_names(function: str, model: Any, names: Collection[str]) -> None:
+    """An error for a name in `fixed` that the model does not have."""
+    known = [leaf.name for leaf in named_leaves(model) if leaf.is_parameter]
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{function}: found fixed={name!r}, but {type(model).__name__} has the parameters "
+                f"{', '.join(known)}; use one of these names."
+            )

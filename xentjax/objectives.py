@@ -1,0 +1,75 @@
+"""The cross-entropy H(source, model) as a function of unconstrained parameters, in the cheapest form there is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax.sources import Empirical
+from xentjax.statistics import Center, Spread, summarize
+
+# Points per block: the live intermediates of one block should stay in the second-level cache.
+SMALL_BLOCK, LARGE_BLOCK = 1024, 4096
+
+
+def cross_entropy_objective(constrain: Callable[[Any], Any], model: Any, source: Any) -> Callable[[Any], Array]:
+    """A function free → H(source, constrain(free)).
+
+    A family with parameter-free statistics reads the source once, here; then the function works on a handful of
+    numbers. Other models are averaged over the points, in blocks.
+    """
+    statistics: tuple = getattr(model, "statistics", ())
+    if statistics and not any(_moves(statistic) for statistic in statistics):
+        summary = summarize(source, statistics)
+        return lambda free: -constrain(free).log_prob_of(*summary)
+    averaged = any(getattr(statistic, "average", None) for statistic in statistics)
+    if isinstance(source, Empirical) and not averaged:
+        return PointObjective(constrain, source)
+    if not statistics:
+        return lambda free: -source.expect(constrain(free).log_prob)
+
+    def by_statistics(free: Any) -> Array:
+        q = constrain(free)
+        return -q.log_prob_of(*summarize(source, q.statistics))
+
+    return by_statistics
+
+
+def _moves(statistic: Center | Spread) -> bool:
+    """Whether a statistic changes with the model's parameters (a size is structure and does not)."""
+    return statistic.parameter is not None and not isinstance(statistic.parameter, int)
+
+
+class PointObjective:
+    """−Σ wᵢ log q(xᵢ) / Σ wᵢ, summed over blocks of points; it knows its own derivatives (see `second_order`)."""
+
+    def __init__(self, constrain: Callable[[Any], Any], source: Empirical) -> None:
+        self.constrain = constrain
+        self.source = source
+
+    def __call__(self, free: Any) -> Array:
+        # the backward pass computes each block again instead of keeping its intermediates
+        block_sum = jax.checkpoint(lambda points, weights: self._sum(free, points, weights))
+        total = self.source.reduce(block_sum, LARGE_BLOCK)
+        return total / self.source.total.astype(total.dtype)
+
+    def second_order(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Array]:
+        """Value, gradient [m] and Hessian [m, m]: each block's sum is differentiated, never a single point's term."""
+        size = point.shape[0]
+        basis = jnp.eye(size, dtype=point.dtype)
+
+        def derivatives(points: Any, weights: Array) -> tuple[Array, Array, Array]:
+            value_and_grad = jax.value_and_grad(lambda v: self._sum(unravel(v), points, weights))
+            (value, gradient), tangent = jax.linearize(value_and_grad, point)
+            return value, gradient, jax.vmap(tangent)(basis)[1]
+
+        sums = self.source.reduce(derivatives, SMALL_BLOCK if size <= 3 else LARGE_BLOCK)
+        return jax.tree.map(lambda total: total / self.source.total.astype(total.dtype), sums)
+
+    def _sum(self, free: Any, points: Any, weights: Array) -> Array:
+        model = self.constrain(free)
+        terms = jax.vmap(lambda x: -model.log_prob(x))(points)
+        # a point of weight 0 is removed, even where the model excludes it
+        return jnp.sum(jnp.where(weights == 0, 0.0, weights.astype(terms.dtype) * terms))

@@ -1,0 +1,333 @@
+"""Parameters and their supports: natural values in the open, unconstrained reals inside a fit.
+
+A model's field says where its values may lie, `rate: Parameter = positive(1.0)`. `unconstrain` turns a model into a
+dict of unconstrained arrays, keyed by path, and the function that leads back. The same supports say where the points
+of a distribution lie.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from xentjax._numerics import as_float
+
+if TYPE_CHECKING:
+
+    class Parameter:
+        """Annotation of a model's field: accepts numbers and arrays, reads back as an `Array`."""
+
+        def __get__(self, instance: object, owner: type) -> Array: ...
+        def __set__(self, instance: object, value: ArrayLike) -> None: ...
+
+else:
+    Parameter = Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Support:
+    """A set of values: a test for membership and, for parameters, a smooth map from unconstrained reals.
+
+    Attributes:
+      name: completes "each value must be ...".
+      contains: membership of a value, reduced over its last `ndim` axes.
+      interior: some value well inside, used where a formula must not see an outside value.
+      free, constrain: to unconstrained reals and back; both act on the last `ndim` axes.
+      part_of: the next larger support, if there is one.
+      discrete: whether the values are isolated.
+    """
+
+    name: str
+    contains: Callable[[Array], Array]
+    interior: float = 0.5
+    free: Callable[[Array], Array] | None = None
+    constrain: Callable[[Array], Array] | None = None
+    ndim: int = 0
+    part_of: "Support | None" = None
+    discrete: bool = False
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def covers(self, other: "Support") -> bool:
+        """Whether every value of `other` is a value of this support."""
+        return other == self or (other.part_of is not None and self.covers(other.part_of))
+
+
+def _integral(x: Array) -> Array:
+    return jnp.isfinite(x) & (x == jnp.floor(x))
+
+
+def _simplex_contains(x: Array) -> Array:
+    # a float32 vector of any practical length sums to 1 within this
+    total = jnp.abs(jnp.sum(x, -1) - 1) <= 64 * jnp.finfo(x.dtype).eps
+    return jnp.all(x > 0, -1) & total
+
+
+def _simplex_free(x: Array) -> Array:
+    return jnp.log(x[..., :-1]) - jnp.log(x[..., -1:])
+
+
+def _append_zero(u: Array) -> Array:
+    return jnp.concatenate([u, jnp.zeros((*u.shape[:-1], 1), u.dtype)], -1)
+
+
+def _ordered_free(x: Array) -> Array:
+    return jnp.concatenate([x[..., :1], jnp.log(jnp.diff(x, axis=-1))], -1)
+
+
+def _ordered_constrain(u: Array) -> Array:
+    return jnp.cumsum(jnp.concatenate([u[..., :1], jnp.exp(u[..., 1:])], -1), -1)
+
+
+def _covariance_contains(x: Array) -> Array:
+    # the factor is NaN exactly when the matrix is not positive definite
+    factor = jnp.linalg.cholesky(x, symmetrize_input=True)
+    asymmetry = jnp.abs(x - jnp.swapaxes(x, -1, -2)).max((-1, -2))
+    return jnp.isfinite(factor).all((-1, -2)) & (asymmetry <= 1e-6 * jnp.abs(x).max((-1, -2)))
+
+
+def _covariance_free(x: Array) -> Array:
+    factor = jnp.linalg.cholesky(x, symmetrize_input=True)
+    rows, columns = jnp.tril_indices(x.shape[-1])
+    entries = factor[..., rows, columns]
+    diagonal = rows == columns
+    return jnp.where(diagonal, jnp.log(jnp.where(diagonal, entries, 1.0)), entries)
+
+
+def _covariance_constrain(u: Array) -> Array:
+    size = round(((8 * u.shape[-1] + 1) ** 0.5 - 1) / 2)
+    rows, columns = jnp.tril_indices(size)
+    entries = jnp.where(rows == columns, jnp.exp(jnp.where(rows == columns, u, 0.0)), u)
+    factor = jnp.zeros((*u.shape[:-1], size, size), u.dtype).at[..., rows, columns].set(entries)
+    return factor @ jnp.swapaxes(factor, -1, -2)
+
+
+def _identity(x: Array) -> Array:
+    return x
+
+
+REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity)
+NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, part_of=REAL)
+POSITIVE = Support(
+    "a finite number > 0", lambda x: jnp.isfinite(x) & (x > 0), 1.0, jnp.log, jnp.exp, part_of=NON_NEGATIVE
+)
+UNIT_INTERVAL = Support(
+    "a number strictly between 0 and 1",
+    lambda x: (x > 0) & (x < 1),
+    0.5,
+    lambda x: jnp.log(x) - jnp.log1p(-x),
+    jax.nn.sigmoid,
+    part_of=POSITIVE,
+)
+COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, part_of=NON_NEGATIVE, discrete=True)
+BINARY = Support("0 or 1", lambda x: (x == 0) | (x == 1), 1.0, part_of=COUNTS, discrete=True)
+REAL_VECTOR = Support("a vector of finite numbers", lambda x: jnp.isfinite(x).all(-1), 0.0, ndim=1)
+SIMPLEX = Support(
+    "a vector of numbers > 0 that sum to 1",
+    _simplex_contains,
+    0.5,
+    _simplex_free,
+    lambda u: jax.nn.softmax(_append_zero(u)),
+    ndim=1,
+    part_of=REAL_VECTOR,
+)
+LOGITS = Support(
+    "a vector of finite numbers, of which only the differences matter",
+    lambda x: jnp.isfinite(x).all(-1),
+    0.0,
+    lambda x: x[..., :-1] - x[..., -1:],
+    _append_zero,
+    ndim=1,
+)
+ORDERED = Support(
+    "a vector of increasing finite numbers",
+    lambda x: jnp.isfinite(x).all(-1) & (jnp.diff(x, axis=-1) > 0).all(-1),
+    0.0,
+    _ordered_free,
+    _ordered_constrain,
+    ndim=1,
+    part_of=REAL_VECTOR,
+)
+COVARIANCE = Support(
+    "a symmetric positive definite matrix",
+    _covariance_contains,
+    0.5,
+    _covariance_free,
+    _covariance_constrain,
+    ndim=2,
+)
+
+
+def _field(support: Support, default: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"support": support})
+
+
+def real(default: Any = dataclasses.MISSING) -> Any:
+    """A parameter that may be any finite number. See `record` for how fields are declared."""
+    return _field(REAL, default)
+
+
+def positive(default: Any = dataclasses.MISSING) -> Any:
+    """A parameter > 0; its logarithm is unconstrained."""
+    return _field(POSITIVE, default)
+
+
+def unit_interval(default: Any = dataclasses.MISSING) -> Any:
+    """A parameter strictly between 0 and 1; its logit is unconstrained."""
+    return _field(UNIT_INTERVAL, default)
+
+
+def interval(low: float, high: float, default: Any = dataclasses.MISSING) -> Any:
+    """A parameter strictly between `low` and `high`."""
+    if not low < high:
+        raise ValueError(f"interval: found low = {low}, high = {high}, but low < high is needed; exchange them.")
+    return _field(_interval(low, high), default)
+
+
+@functools.cache
+def _interval(low: float, high: float) -> Support:
+    def free(x: Array) -> Array:
+        return jnp.log(x - low) - jnp.log(high - x)
+
+    def constrain(u: Array) -> Array:
+        # from the nearer end, so that neither end loses digits
+        return jnp.where(u < 0, low + (high - low) * jax.nn.sigmoid(u), high - (high - low) * jax.nn.sigmoid(-u))
+
+    middle = low + (high - low) / 2
+    name = f"a number strictly between {low} and {high}"
+    return Support(name, lambda x: (x > low) & (x < high), middle, free, constrain, part_of=REAL)
+
+
+def simplex(default: Any = dataclasses.MISSING) -> Any:
+    """A vector of probabilities [..., k], each > 0, that sums to 1; log(p_i / p_k) are unconstrained."""
+    return _field(SIMPLEX, default)
+
+
+def logits(default: Any = dataclasses.MISSING) -> Any:
+    """A vector [..., k] of which only the differences matter; a fit holds the last entry at 0."""
+    return _field(LOGITS, default)
+
+
+def ordered(default: Any = dataclasses.MISSING) -> Any:
+    """A vector [..., k] of increasing numbers; the first and the logarithms of the steps are unconstrained."""
+    return _field(ORDERED, default)
+
+
+def covariance(default: Any = dataclasses.MISSING) -> Any:
+    """A symmetric positive definite matrix [..., d, d]; its Cholesky factor, with log diagonal, is unconstrained."""
+    return _field(COVARIANCE, default)
+
+
+def as_support(declared: Any) -> Support:
+    """The support that `positive`, `positive()` or `interval(0, 1)` declares."""
+    if callable(declared):
+        declared = declared()
+    found = getattr(declared, "metadata", {}).get("support")
+    if found is None:
+        raise TypeError(
+            f"supports: found {declared!r}, but a support is needed; write for example "
+            "supports={'scale': xentjax.positive, 'p': xentjax.interval(0, 2)}."
+        )
+    return found
+
+
+def _declared_support(model: Any, path: tuple) -> Support | None:
+    """The support of the innermost declared field on the path."""
+    found, node = None, model
+    for depth, key in enumerate(path):
+        for field in dataclasses.fields(node) if dataclasses.is_dataclass(node) else ():
+            if field.name == getattr(key, "name", None):
+                found = field.metadata.get("support", found)
+        named: Mapping = dict(getattr(node, "supports", ()))
+        for end in range(depth + 2, len(path) + 1):
+            found = named.get(jax.tree_util.keystr(path[depth + 1 : end], simple=True, separator="."), found)
+        node = _child(node, key)
+    return found
+
+
+def _child(node: Any, key: Any) -> Any:
+    if hasattr(key, "name"):
+        return getattr(node, key.name, None)
+    try:
+        return node[key.key if hasattr(key, "key") else key.idx]
+    except (TypeError, KeyError, IndexError, AttributeError):
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedLeaf:
+    """One leaf of a model: its dotted path, its support, its value, and whether it is a parameter."""
+
+    name: str
+    support: Support
+    value: Any
+    is_parameter: bool
+
+
+def named_leaves(model: Any) -> list[NamedLeaf]:
+    """The leaves of a model in the order of its tree. Leaves that are neither declared nor floats are no parameters."""
+    leaves = []
+    for path, value in jax.tree_util.tree_flatten_with_path(model)[0]:
+        declared = _declared_support(model, path)
+        numeric = isinstance(value, (bool, int, float, complex)) or hasattr(value, "dtype")
+        is_parameter = numeric and (declared is not None or jnp.issubdtype(jnp.result_type(value), jnp.floating))
+        # a Built model keeps its parameters in `params`: their paths begin there
+        name = jax.tree_util.keystr(path, simple=True, separator=".").removeprefix("params.")
+        leaves.append(NamedLeaf(name, declared or REAL, as_float(value) if is_parameter else value, is_parameter))
+    return leaves
+
+
+def replace_leaves(model: Any, leaves: Collection[Any]) -> Any:
+    """The model with other leaves, in the order of `named_leaves`."""
+    return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(model), leaves)
+
+
+def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Array], Callable[[dict[str, Array]], Any]]:
+    """The unconstrained parameters of `model`, by path, and the function that rebuilds the model from them.
+
+    `constrain(free)` is `model` again, to rounding. This is what `fit` optimises, and what a loop of one's own should:
+    an optimiser that moves the natural values leaves the support.
+
+    Args:
+      model: a family's instance, a dataclass with declared fields, or any pytree of arrays.
+      fixed: paths to hold at their present value.
+
+    Returns:
+      `(free, constrain)`; the keys of `free` are paths like `"rate"` or `"components.loc"`.
+
+    >>> import xentjax as xj
+    >>> free, constrain = xj.unconstrain(xj.Gamma(1.0, 2.0))
+    >>> {name: round(float(value), 4) for name, value in free.items()}
+    {'concentration': 0.0, 'rate': 0.6931}
+    >>> constrain(free)
+    Gamma(concentration=1, rate=2)
+
+    See also: `numpyro.infer.util.unconstrain_fn`, which works on a traced program and not on a model object.
+    """
+    leaves = named_leaves(model)
+    free = {
+        leaf.name: leaf.support.free(leaf.value)
+        for leaf in leaves
+        if leaf.is_parameter and leaf.name not in fixed and leaf.support.free is not None
+    }
+
+    def constrain(free: dict[str, Array]) -> Any:
+        values = [
+            leaf.support.constrain(free[leaf.name]) if leaf.name in free and leaf.support.constrain else leaf.value
+            for leaf in leaves
+        ]
+        return replace_leaves(model, values)
+
+    return free, constrain
+
+
+def inside(model: Any) -> Array:
+    """Whether every parameter of `model` is finite and inside its support: one boolean, traceable."""
+    checks = [jnp.all(leaf.support.contains(leaf.value)) for leaf in named_leaves(model) if leaf.is_parameter]
+    return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)

@@ -1,0 +1,156 @@
+"""Sources: whatever gives expectations. Data, weighted points, and points made from a known distribution."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax.records import record
+from xentjax.statistics import About, Center
+
+
+def num_points(data: Any) -> int:
+    """The length of the leading axis that all arrays of `data` share."""
+    return jax.tree_util.tree_leaves(data)[0].shape[0]
+
+
+@record
+class Empirical:
+    """The empirical distribution p̃ of data: E_p̃[f] = Σ wᵢ f(xᵢ) / Σ wᵢ.
+
+    Args:
+      data: an array [n, ...] or any pytree of arrays with one leading observation axis; a point is what is left.
+      weights: non-negative numbers [n], or None for ones. A weight of 2 counts a point twice, 0 removes it.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> xj.Empirical(jnp.array([0.0, 1.0]), weights=jnp.array([1.0, 3.0])).expect(lambda x: x).item()
+    0.75
+    """
+
+    data: Any
+    weights: Any = None
+
+    @property
+    def total(self) -> Array:
+        """The number of observations, or the sum of their weights."""
+        if self.weights is None:
+            return jnp.asarray(float(num_points(self.data)))
+        return jnp.sum(self.weights)
+
+    def expect(self, f: Callable[[Any], Any]) -> Any:
+        """E[f(x)] for a function of one point that returns a scalar or a pytree."""
+        if isinstance(f, About) and f.spread.average is not None:
+            return f.spread.average(jax.vmap(f.spread.center)(self.data), self.weights, f.at)
+        values = jax.vmap(f)(self.data)
+        if isinstance(f, Center):
+            # a second pass over the residuals removes the rounding of the first: the spreads rely on it
+            rough = self._mean(values)
+            return rough + self._mean(values - rough[None])
+        return jax.tree.map(self._mean, values)
+
+    def _mean(self, values: Array) -> Array:
+        if self.weights is None:
+            return jnp.mean(values, axis=0)
+        weights = jnp.asarray(self.weights, values.dtype).reshape((-1,) + (1,) * (values.ndim - 1))
+        # a point of weight 0 is removed, even where f is infinite there
+        weighted = jnp.where(weights == 0, 0.0, weights * values)
+        return jnp.sum(weighted, axis=0) / jnp.sum(weights)
+
+    def reduce(self, f: Callable[[Any, Array], Any], block: int) -> Any:
+        """The sum of f(points, weights) over blocks of at most `block` points, with a compensated carry.
+
+        Blocks are slices of the data, so nothing of length n is written. The last block reaches back to stay full and
+        gives the points it repeats the weight 0.
+        """
+        n = num_points(self.data)
+        weights = self.weights
+        if n <= block:
+            return f(self.data, jnp.ones(n) if weights is None else weights)
+
+        def slice_at(start: Array, array: Array) -> Array:
+            return jax.lax.dynamic_slice_in_dim(array, start, block)
+
+        def body(carry: tuple, index: Array) -> tuple:
+            start = jnp.minimum(index * block, n - block)
+            points = jax.tree.map(lambda a: slice_at(start, a), self.data)
+            own = jnp.ones(block) if weights is None else slice_at(start, weights)
+            new = start + jnp.arange(block) >= index * block
+            return _compensated(carry, f(points, jnp.where(new, own, 0.0))), None
+
+        shapes = jax.eval_shape(lambda: f(jax.tree.map(lambda a: a[:block], self.data), jnp.ones(block)))
+        zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        (total, lost), _ = jax.lax.scan(body, (zeros, zeros), jnp.arange(-(-n // block)))
+        return jax.tree.map(jnp.add, total, lost)
+
+
+def _compensated(carry: tuple, terms: Any) -> tuple:
+    """Neumaier's sum: what each addition rounds away is carried along."""
+
+    def add(total: Array, lost: Array, term: Array) -> tuple[Array, Array]:
+        new = total + term
+        error = jnp.where(jnp.abs(total) >= jnp.abs(term), (total - new) + term, (term - new) + total)
+        return new, lost + jnp.where(jnp.isfinite(new), error, 0.0)
+
+    pairs = jax.tree.map(add, *carry, terms)
+    return tuple(jax.tree.transpose(jax.tree.structure(terms), jax.tree.structure((0, 0)), pairs))
+
+
+def monte_carlo(p: Any, key: Array, num_samples: int) -> Empirical:
+    """`num_samples` independent draws from `p`, as a source.
+
+    The error of an expectation is of order 1 / √num_samples.
+
+    Args:
+      p: a distribution with `sample(key, shape)`.
+      key: a `jax.random` key.
+      num_samples: the number of draws.
+
+    >>> import jax
+    >>> import xentjax as xj
+    >>> points = xj.monte_carlo(xj.Normal(0.0, 1.0), jax.random.key(0), 100)
+    >>> points.data.shape
+    (100,)
+
+    See also: `quadrature`, exact to rounding for scalar distributions.
+    """
+    return Empirical(p.sample(key, (num_samples,)))
+
+
+def quadrature(p: Any, num_points: int = 512) -> Empirical:
+    """Weighted points that integrate against `p`: a source whose expectations are exact to rounding for smooth f.
+
+    A continuous scalar distribution gets a double-exponential rule in its unconstrained coordinate, a distribution on
+    whole numbers the numbers themselves, a mixture the rules of its components.
+
+    Args:
+      p: a scalar family or a mixture of one.
+      num_points: the number of points (for a mixture: of each component).
+
+    Raises:
+      ValueError: the points hold less than 1 − 1e-6 of the probability (outside jit).
+      TypeError: `p` has no rule, as in several dimensions.
+
+    >>> import xentjax as xj
+    >>> p = xj.Gamma(3.0, 2.0)
+    >>> round(xj.quadrature(p).expect(lambda x: x).item(), 5)
+    1.5
+
+    See also: `monte_carlo`, for any distribution that can be sampled.
+    """
+    rule = getattr(p, "quadrature_rule", None)
+    if rule is None:
+        raise TypeError(
+            f"quadrature: found {type(p).__name__}, which has no quadrature rule; "
+            "use monte_carlo(p, key, num_samples) instead."
+        )
+    points, weights = rule(num_points)
+    mass = jnp.sum(weights)
+    if not isinstance(mass, jax.core.Tracer) and not abs(mass - 1) < 1e-6:
+        raise ValueError(
+            f"quadrature: {num_points} points hold a mass of {float(mass):.6g} of {p!r}, but 1 to within 1e-6 is "
+            "needed; pass a larger num_points, or use monte_carlo(p, key, num_samples)."
+        )
+    return Empirical(points, weights)

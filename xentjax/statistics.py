@@ -1,0 +1,219 @@
+"""Statistics: one centre, and spreads about it.
+
+A family whose log-density depends on a point through a few functions names them: a centre (x, or log x) and convex
+functions f of it. What is averaged is never f itself but its spread about the centre's mean m,
+
+    E[f(y) − f(m) − f′(m) (y − m)],   y = centre(x), m = E[y],
+
+the Bregman information of f: the variance for the square, log E x − E log x for −log. Spreads are non-negative, do not
+cancel, and are 0 for a single point, so a density written on (m, spreads) serves points and expectations alike.
+
+Reference: Banerjee, Merugu, Dhillon & Ghosh (2005), Clustering with Bregman divergences, JMLR 6.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax._numerics import (
+    as_float,
+    digamma_gap,
+    expm1_minus,
+    linear_minus_log,
+    log_factorial_gap,
+    relative_entropy_term,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Center:
+    """A function of a point whose mean is taken. `kind` is the key under which a source knows its expectation."""
+
+    name: str
+    value: Callable[[Any], Array]
+    parameter: Any = None
+    kind: Any = None
+
+    def __call__(self, x: Any) -> Array:
+        return self.value(x)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def key(self) -> Any:
+        return self.kind or self
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spread:
+    """A convex function f of a centre; `gap(y, m)` is f(y) − f(m) − f′(m)(y − m), without cancellation."""
+
+    name: str
+    center: Center
+    gap: Callable[[Array, Array], Array]
+    parameter: Any = None
+    kind: Any = None
+    average: Callable[[Array, Any, Array], Array] | None = None  # over points, where its derivative is not the mean's
+
+    def about(self, m: Array) -> "About":
+        """The gap about m, as a function of one point."""
+        return About(self, m)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def key(self) -> Any:
+        return self.kind or self
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class About:
+    """A spread about a given value of its centre."""
+
+    spread: Spread
+    at: Array
+
+    def __call__(self, x: Any) -> Array:
+        return self.spread.gap(self.spread.center(x), self.at)
+
+
+def _minus_log_gap(y: Array, m: Array) -> Array:
+    return relative_entropy_term(m, y) / m
+
+
+def _minus_log1m_gap(y: Array, m: Array) -> Array:
+    return linear_minus_log((m - y) / (1 - m), (1 - y) / (1 - m))
+
+
+def _squared_difference(y: Array, m: Array) -> Array:
+    return (y - m) ** 2
+
+
+def _log_factorial_spread(y: Array, m: Array) -> Array:
+    # log Γ(x + 1) = (x log x − x) + a slowly varying rest: the first part's gap does not cancel, the rest is small
+    positive = m > 0
+    safe = jnp.where(positive, m, 1.0)
+    slope = jnp.where(positive, 1 / safe - digamma_gap(safe), 0.0)
+    rest = log_factorial_gap(y) - log_factorial_gap(m) - slope * (y - m)
+    return relative_entropy_term(y, m) + jnp.where(positive, rest, 0.0)
+
+
+def _outer(y: Array, m: Array) -> Array:
+    return (y - m)[..., :, None] * (y - m)[..., None, :]
+
+
+identity = Center("x", as_float)
+log = Center("log x", lambda x: jnp.log(as_float(x)))
+
+square = Spread("x²", identity, _squared_difference)
+outer = Spread("x xᵀ", identity, _outer)
+minus_log = Spread("−log x", identity, _minus_log_gap)
+minus_log1m = Spread("−log(1 − x)", identity, _minus_log1m_gap)
+log_gamma_plus_one = Spread("log Γ(x + 1)", identity, _log_factorial_spread)
+log_square = Spread("(log x)²", log, _squared_difference)
+
+
+def power(exponent: Array) -> Spread:
+    """x^exponent as a function of log x, relative to its value at the centre: exp(k (y − m)) − 1 − k (y − m)."""
+    return Spread("x^k", log, lambda y, m: expm1_minus(exponent * (y - m)), exponent, power)
+
+
+def distance(loc: Array) -> Spread:
+    """|x − loc|. Over points its derivative is the subgradient nearest to 0; see `mean_distance`."""
+
+    def gap(y: Array, m: Array) -> Array:
+        # |y − loc| − |m − loc| − sign(m − loc)(y − m): 0 unless loc lies between y and m
+        across = (y - loc) * (m - loc) < 0
+        return jnp.where(across, 2 * jnp.abs(y - loc), 0.0)
+
+    def average(y: Array, weights: Any, m: Array) -> Array:
+        shares = jnp.full_like(y, 1 / y.shape[0]) if weights is None else weights / jnp.sum(weights)
+        return mean_distance(y, shares.astype(y.dtype), loc) - jnp.abs(m - loc)
+
+    return Spread("|x − loc|", identity, gap, loc, distance, average)
+
+
+@jax.custom_jvp
+def mean_distance(y: Array, shares: Array, loc: Array) -> Array:
+    """Σ sharesᵢ |yᵢ − loc|, which has a kink at each point.
+
+    Its slope in loc is the subgradient nearest to 0, so that it vanishes at the median even among ties; the slope's
+    own derivative is taken as one over the mean distance, the curvature that Laplace-distributed data have.
+    """
+    return jnp.sum(shares * jnp.abs(y - loc))
+
+
+@mean_distance.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple:
+    (y, shares, loc), (dy, dshares, dloc) = primals, tangents
+    by_points = jnp.sum(dshares * jnp.abs(y - loc) + shares * jnp.sign(y - loc) * dy)
+    return mean_distance(y, shares, loc), _subgradient(y, shares, loc) * dloc + by_points
+
+
+@jax.custom_jvp
+def _subgradient(y: Array, shares: Array, loc: Array) -> Array:
+    net = jnp.sum(shares * jnp.sign(loc - y))
+    tied = jnp.sum(jnp.where(y == loc, shares, 0.0))
+    # the sums round: what is below their rounding is no slope
+    slack = tied + 4 * jnp.finfo(y.dtype).eps
+    return jnp.sign(net) * jnp.maximum(jnp.abs(net) - slack, 0.0)
+
+
+@_subgradient.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple:
+    return _subgradient(*primals), tangents[2] / mean_distance(*primals)
+
+
+def indicators(size: int) -> Center:
+    """The vector [size] that is 1 at the category x and 0 elsewhere; its mean is the vector of frequencies."""
+    return Center(f"indicators of {size} categories", lambda x: jax.nn.one_hot(x, size), size, indicators)
+
+
+def summarize(source: Any, statistics: tuple) -> tuple[Array, ...]:
+    """The mean of the centre and the expected spreads about it: all that a family needs of a source.
+
+    Args:
+      source: anything with `expect(f)`.
+      statistics: a centre, then spreads about it.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> from xentjax.statistics import identity, square, summarize
+    >>> mean, variance = summarize(xj.Empirical(jnp.array([1.0, 2.0, 3.0, 4.0])), (identity, square))
+    >>> print(mean, variance)
+    2.5 1.25
+    """
+    center, *spreads = statistics
+    mean = source.expect(center)
+    return (mean, *(source.expect(spread.about(mean)) for spread in spreads))
+
+
+def merge(weights: Array, means: Array, spread: Spread, values: Array) -> tuple[Array, Array]:
+    """The mean and the spread of a union of parts, exactly, from the parts' means and spreads.
+
+    The parallel-variance rule for any convex function: the spread of the whole is the mean of the parts' spreads plus
+    the spread of their means. All arguments have the parts on their leading axis.
+    """
+    share = weights / jnp.sum(weights)
+    mean = jnp.tensordot(share, means, 1)
+    between = jax.vmap(spread.gap, (0, None))(means, mean)
+    return mean, jnp.tensordot(share, values + between, 1)
+
+
+def from_table(table: dict, f: Any) -> Array | None:
+    """The expectation of a centre, or of a spread about any value, from a table of a source's own expectations."""
+    statistic = f.spread if isinstance(f, About) else f
+    entry = table.get(statistic.key) if isinstance(statistic, (Center, Spread)) else None
+    if entry is not None and statistic.parameter is not None:
+        entry = entry(statistic.parameter)
+    if entry is None or not isinstance(f, About):
+        return entry
+    mean = from_table(table, statistic.center)
+    # the table's spread is about the source's own mean; the remainder moves it to f.at
+    return None if mean is None else entry + statistic.gap(mean, f.at)
