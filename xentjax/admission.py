@@ -56,7 +56,7 @@ def _check_model(caller: str, model: Any) -> None:
             f"{caller}: found the class {model.__name__}, which computes no start from data; "
             f"pass an instance with starting values, as in {caller}({model.__name__}(...), ...)."
         )
-    if not inspect.isclass(model) and jax.tree.structure(model) == jax.tree.structure(0.0):
+    if not inspect.isclass(model) and jax.tree_util.treedef_is_leaf(jax.tree.structure(model)):
         raise TypeError(
             f"{caller}: found a {type(model).__name__}, which is no pytree, so that its parameters cannot be seen; "
             "decorate the class with @xentjax.record, or wrap the object with Built(params, build)."

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 import jax
 
-Class = TypeVar("Class", bound=type)
+Class = TypeVar("Class", bound=type[Any])
 
 
 def static(default: Any = dataclasses.MISSING) -> Any:

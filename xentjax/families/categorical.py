@@ -47,10 +47,12 @@ class Categorical(Family):
     @property
     def support(self) -> Support:  # type: ignore[override]
         size = jnp.shape(self.logits)[-1]
-        contains = lambda x: COUNTS.contains(x) & (x < size)  # noqa: E731
-        return _Categories(
-            f"a whole number from 0 to {size - 1}", contains, 0, part_of=COUNTS, discrete=True, size=size
-        )
+
+        def contains(x: Array) -> Array:
+            return COUNTS.contains(x) & (x < size)
+
+        name = f"a whole number from 0 to {size - 1}"
+        return _Categories(name, contains, 0, part_of=COUNTS, discrete=True, size=size)
 
     @property
     def statistics(self) -> tuple:  # type: ignore[override]
