@@ -5,8 +5,9 @@ derivative of each primitive is again a primitive of this file, so that a gradie
 value, and so that compiled programs stay small: autodiff never goes through a series or through a `where`.
 """
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -27,13 +28,36 @@ _TRIGAMMA = [(2 * k + 2) * c for k, c in enumerate(_DIGAMMA)]
 _SHIFT = 10
 
 
+def _times(p: list[int], q: list[int]) -> list[int]:
+    """The product of two polynomials, by coefficients."""
+    product = [0] * (len(p) + len(q) - 1)
+    for i, a in enumerate(p):
+        for j, b in enumerate(q):
+            product[i + j] += a * b
+    return product
+
+
+# The ten factors between Γ(a) and Γ(a + 10), two by two: (a + k)(a + 9 − k) = t + k (9 − k) with t = a (a + 9). Their
+# product P(t), its derivative P′, and P′² − P P″ have positive coefficients only, so nothing cancels.
+_FACTORS = functools.reduce(_times, ([k * (9 - k), 1] for k in range(5)))
+_FACTORS_1 = [k * c for k, c in enumerate(_FACTORS)][1:]
+_FACTORS_2 = [
+    square - product
+    for square, product in zip(
+        _times(_FACTORS_1, _FACTORS_1),
+        _times(_FACTORS, [k * c for k, c in enumerate(_FACTORS_1)][1:]),
+        strict=True,
+    )
+]
+
+
 def as_float(x: object) -> Array:
     """`x` as a floating-point array; integers become the default float type, floats keep theirs."""
     x = jnp.asarray(x)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
 
 
-def _polynomial(coefficients: list[float], x: Array) -> Array:
+def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
     total = jnp.full_like(x, coefficients[-1])
     for c in coefficients[-2::-1]:
         total = total * x + c
@@ -114,10 +138,10 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     return relative_entropy_term(p, q), slope_p * dp + slope_q * dq
 
 
-def _shifted(a: Array) -> tuple[Array, Array]:
-    """(a is small, a + 10 where it is and a elsewhere): the Stirling series needs a large argument."""
+def _shifted(a: Array) -> tuple[Array, Array, Array]:
+    """Whether a is below 10; a + 10 where it is, else a: the Stirling series needs a large argument; a where it is."""
     small = a < _SHIFT
-    return small, jnp.where(small, a + _SHIFT, a)
+    return small, jnp.where(small, a + _SHIFT, a), jnp.where(small, a, 1.0)
 
 
 @jax.custom_jvp
@@ -126,14 +150,11 @@ def log_gamma_gap(a: Array) -> Array:
 
     Derivative: −`digamma_gap`.
     """
-    small, z = _shifted(a)
+    small, z, low = _shifted(a)
     large = HALF_LOG_2PI - 0.5 * jnp.log(z) + _polynomial(_STIRLING, 1 / (z * z)) / z
-    low = jnp.where(small, a, 1.0)
-    # log Γ(a) = log Γ(a + 10) − log(a (a + 1) ... (a + 9)), with the product divided by z**10
-    product = jnp.ones_like(a)
-    for k in range(_SHIFT):
-        product = product * ((low + k) / z)
-    return large + jnp.where(small, low * jnp.log1p(_SHIFT / low) - _SHIFT - jnp.log(product), 0.0)
+    # log Γ(a) = log Γ(a + 10) − log(a (a + 1) ... (a + 9))
+    factors = _polynomial(_FACTORS, low * (low + 9)) / z**_SHIFT
+    return large + jnp.where(small, low * jnp.log1p(_SHIFT / low) - _SHIFT - jnp.log(factors), 0.0)
 
 
 @log_gamma_gap.defjvp
@@ -144,11 +165,12 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 @jax.custom_jvp
 def digamma_gap(a: Array) -> Array:
     """log a − ψ(a) > 0, for a > 0: about 1 / (2a). Derivative: −`trigamma_gap`."""
-    small, z = _shifted(a)
+    small, z, low = _shifted(a)
     large = (0.5 + _polynomial(_DIGAMMA, 1 / (z * z)) / z) / z
-    low = jnp.where(small, a, 1.0)
-    shift = sum(1 / (low + k) for k in range(_SHIFT)) - jnp.log1p(_SHIFT / low)
-    return large + jnp.where(small, shift, 0.0)
+    # Σ 1 / (a + k) is the logarithmic derivative of the ten factors
+    t = low * (low + 9)
+    harmonic = (2 * low + 9) * _polynomial(_FACTORS_1, t) / _polynomial(_FACTORS, t)
+    return large + jnp.where(small, harmonic - jnp.log1p(_SHIFT / low), 0.0)
 
 
 @digamma_gap.defjvp
@@ -159,12 +181,13 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 @jax.custom_jvp
 def trigamma_gap(a: Array) -> Array:
     """ψ′(a) − 1 / a > 0, for a > 0: about 1 / (2a²)."""
-    small, z = _shifted(a)
+    small, z, low = _shifted(a)
     large = (0.5 + _polynomial(_TRIGAMMA, 1 / (z * z)) / z) / (z * z)
-    low = jnp.where(small, a, 1.0)
-    # 1 / a − 1 / (a + 10) telescopes into positive terms
-    shift = sum(1 / ((low + k) * (low + k) * (low + k + 1)) for k in range(_SHIFT))
-    return large + jnp.where(small, shift, 0.0)
+    # Σ 1 / (a + k)², minus the derivative of the sum in `digamma_gap`; and 1 / z − 1 / a
+    t, width = low * (low + 9), 2 * low + 9
+    inverse = 1 / _polynomial(_FACTORS, t)
+    squares = width * width * _polynomial(_FACTORS_2, t) * inverse - 2 * _polynomial(_FACTORS_1, t)
+    return large + jnp.where(small, squares * inverse - _SHIFT / (low * z), 0.0)
 
 
 @trigamma_gap.defjvp

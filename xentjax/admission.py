@@ -70,9 +70,9 @@ def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
         raise TypeError(f"{caller}: found fixed={fixed!r}, but a collection of names is needed; write [{fixed!r}].")
     if not inspect.isclass(model):
         check_names(caller, model, fixed)
-        supports = {leaf.name: leaf.support for leaf in named_leaves(model)}
+        supports: dict[str, Support | None] = {leaf.name: leaf.support for leaf in named_leaves(model)}
     else:
-        supports = {f.name: f.metadata.get("support") for f in dataclasses.fields(model)}
+        supports = {f.name: f.metadata.get("support") for f in dataclasses.fields(model)}  # type: ignore[arg-type]
         for name in fixed:
             if name not in supports:
                 raise ValueError(
@@ -232,6 +232,6 @@ def _explain_start(caller: str, model: Any, source: Any) -> None:
                 "all 0): its likelihood has no maximum here; hold a parameter with fixed=, or gather more data."
             )
     raise ValueError(
-        f"{caller}: found a cross-entropy or derivatives of it that are not finite at the start of {name}, but a finite "
-        f"start is needed; {ADVICE[Status.BAD_START]}; pass an instance with plausible starting values."
+        f"{caller}: found a cross-entropy, or derivatives of it, that are not finite at the start of {name}, but a "
+        f"finite start is needed; {ADVICE[Status.BAD_START]}; pass an instance with plausible starting values."
     )

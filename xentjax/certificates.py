@@ -34,7 +34,8 @@ def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, 
     if point.shape[0] > DENSE_LIMIT:
         return _certify_by_products(objective, point, unravel)
     value, gradient, hessian = second_order(objective, point, unravel)
-    return Certificate(point, value, *_saddle_free_step(gradient, hessian, radius), hessian)
+    gap, step, slope, bend, length, convex = _saddle_free_step(gradient, hessian, radius)
+    return Certificate(point, value, gap, step, slope, bend, length, convex, hessian)
 
 
 def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
@@ -52,7 +53,7 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array) -> tuple[Array, .
     """Gap, step, its slope, bend and length, and whether the Hessian is positive semidefinite to rounding."""
     tiny, eps = jnp.finfo(g.dtype).tiny, jnp.finfo(g.dtype).eps
     # unit diagonal first: the decomposition is then as accurate for parameters of any units
-    unit = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
+    unit = jnp.sqrt(jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1)))
     unit = jnp.where(unit > tiny**0.5, unit, jnp.max(unit, initial=0.0) * eps + tiny**0.5)
     values, vectors = _eigen(hessian / (unit[:, None] * unit[None, :]))
     slopes = (g / unit) @ vectors

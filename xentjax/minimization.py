@@ -148,7 +148,7 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     wider = jnp.where(held > 0.75, jnp.maximum(radius, 3 * used), radius)
     narrower = 0.25 * used
     radius = jnp.where(first, radius, jnp.where(held < 0.25, narrower, wider))
-    best = jax.tree.map(lambda new, old: jnp.where(better, new, old), trial, best)
+    best = jax.lax.cond(better, lambda: trial, lambda: best)
     return NewtonState(best, radius, state.evaluations + 1)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 import jax
 
-Class = TypeVar("Class", bound=type[Any])
+Instance = TypeVar("Instance")
 
 
 def static(default: Any = dataclasses.MISSING) -> Any:
@@ -19,7 +19,7 @@ def static(default: Any = dataclasses.MISSING) -> Any:
 
 
 @dataclass_transform(frozen_default=True)
-def record(cls: Class) -> Class:
+def record(cls: type[Instance]) -> type[Instance]:
     """Make `cls` a frozen dataclass and a pytree whose leaves are its fields; `static` fields become structure.
 
     Use it for models of one's own:
