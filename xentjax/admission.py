@@ -157,12 +157,15 @@ def acceptable(model: Any, source: Any) -> Array:
     """Whether the weights are weights and every point that counts is one the model can have met; traceable."""
     if not isinstance(source, Empirical):
         return jnp.asarray(True)
-    good = _good_points(model, source.data)
     if source.weights is None:
-        return jnp.all(good)
+        support = _support(model)
+        if support is not None and not support.discrete and support.ndim == 0:
+            # an interval holds all points if it holds the extremes: two cheap passes, and NaN is passed on
+            return support.contains(jnp.min(source.data)) & support.contains(jnp.max(source.data))
+        return jnp.all(_good_points(model, source.data))
     weights = source.weights
     proper = jnp.isfinite(weights) & (weights >= 0)
-    return jnp.all(proper & (good | (weights == 0))) & jnp.any(weights > 0)
+    return jnp.all(proper & (_good_points(model, source.data) | (weights == 0))) & jnp.any(weights > 0)
 
 
 def _good_points(model: Any, data: Any) -> Array:
@@ -182,7 +185,7 @@ def constant(model: Any, source: Any, num_free: int) -> Array:
         return jnp.asarray(False)
     data = source.data
     if source.weights is None:
-        return jnp.all(data == data[:1])
+        return jnp.all(jnp.min(data, 0) == jnp.max(data, 0))
     counts = (source.weights > 0).reshape((-1,) + (1,) * (data.ndim - 1))
     first = data[jnp.argmax(source.weights > 0)]
     return jnp.all((data == first[None]) | ~counts)

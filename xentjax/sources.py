@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax.records import record
-from xentjax.statistics import About, Center
+from xentjax.statistics import About, Center, weighted_mean
 
 
 def num_points(data: Any) -> int:
@@ -43,21 +43,13 @@ class Empirical:
     def expect(self, f: Callable[[Any], Any]) -> Any:
         """E[f(x)] for a function of one point that returns a scalar or a pytree."""
         if isinstance(f, About) and f.spread.average is not None:
-            return f.spread.average(jax.vmap(f.spread.center)(self.data), self.weights, f.at)
+            return f.spread.average(self.data, self.weights, f.at)
         values = jax.vmap(f)(self.data)
         if isinstance(f, Center):
             # a second pass over the residuals removes the rounding of the first: the spreads rely on it
-            rough = self._mean(values)
-            return rough + self._mean(values - rough[None])
-        return jax.tree.map(self._mean, values)
-
-    def _mean(self, values: Array) -> Array:
-        if self.weights is None:
-            return jnp.mean(values, axis=0)
-        weights = jnp.asarray(self.weights, values.dtype).reshape((-1,) + (1,) * (values.ndim - 1))
-        # a point of weight 0 is removed, even where f is infinite there
-        weighted = jnp.where(weights == 0, 0.0, weights * values)
-        return jnp.sum(weighted, axis=0) / jnp.sum(weights)
+            rough = weighted_mean(values, self.weights)
+            return rough + weighted_mean(values - rough[None], self.weights)
+        return jax.tree.map(lambda leaf: weighted_mean(leaf, self.weights), values)
 
     def reduce(self, f: Callable[[Any, Array], Any], block: int) -> Any:
         """The sum of f(points, weights) over blocks of at most `block` points, with a compensated carry.

@@ -23,7 +23,6 @@ from xentjax._numerics import (
     as_float,
     digamma_gap,
     expm1_minus,
-    linear_minus_log,
     log_factorial_gap,
     relative_entropy_term,
 )
@@ -58,7 +57,7 @@ class Spread:
     gap: Callable[[Array, Array], Array]
     parameter: Any = None
     kind: Any = None
-    average: Callable[[Array, Any, Array], Array] | None = None  # over points, where its derivative is not the mean's
+    average: Callable[[Array, Any, Array], Array] | None = None  # over points x with weights, better than gap's mean
 
     def about(self, m: Array) -> "About":
         """The gap about m, as a function of one point."""
@@ -84,11 +83,14 @@ class About:
 
 
 def _minus_log_gap(y: Array, m: Array) -> Array:
-    return relative_entropy_term(m, y) / m
+    # at the rounded ratio w the gap is off by eps |w − 1|, as if the point had moved by half a unit in its last place;
+    # an error common to all ratios has no effect, since the gap is least at the mean
+    w = y * (1 / m)
+    return (w - 1) - jnp.log(w)
 
 
 def _minus_log1m_gap(y: Array, m: Array) -> Array:
-    return linear_minus_log((m - y) / (1 - m), (1 - y) / (1 - m))
+    return _minus_log_gap(1 - y, 1 - m)
 
 
 def _squared_difference(y: Array, m: Array) -> Array:
@@ -108,15 +110,48 @@ def _outer(y: Array, m: Array) -> Array:
     return (y - m)[..., :, None] * (y - m)[..., None, :]
 
 
+def weighted_mean(values: Array, weights: Any) -> Array:
+    """Σ wᵢ valuesᵢ / Σ wᵢ over the leading axis; None is a weight of 1 each."""
+    if weights is None:
+        return jnp.mean(values, axis=0)
+    weights = jnp.asarray(weights, values.dtype).reshape((-1,) + (1,) * (values.ndim - 1))
+    # a point of weight 0 is removed, even where the value is infinite
+    weighted = jnp.where(weights == 0, 0.0, weights * values)
+    return jnp.sum(weighted, axis=0) / jnp.sum(weights)
+
+
+# Far from zero the mean m is rounded by more than the spread: the mean of the residuals, which is exact, corrects it.
+
+
+def _variance(x: Array, weights: Any, m: Array) -> Array:
+    residuals = as_float(x) - m[None]
+    return weighted_mean(residuals**2, weights) - weighted_mean(residuals, weights) ** 2
+
+
+def _log_variance(x: Array, weights: Any, m: Array) -> Array:
+    # log(x / exp(m)) has the digits that log x − m has lost; the rounding of exp(m) is common to all and drops out
+    residuals = jnp.log(as_float(x) * jnp.exp(-m)[None])
+    return weighted_mean(residuals**2, weights) - weighted_mean(residuals, weights) ** 2
+
+
+def _covariance(x: Array, weights: Any, m: Array) -> Array:
+    residuals = as_float(x) - m[None]
+    shift = weighted_mean(residuals, weights)
+    shares = jnp.full(len(residuals), 1 / len(residuals), m.dtype) if weights is None else weights / jnp.sum(weights)
+    # removed points (weight 0) may hold anything
+    kept = residuals if weights is None else jnp.where(weights[:, None] == 0, 0.0, residuals)
+    return (kept * shares.astype(m.dtype)[:, None]).T @ kept - jnp.outer(shift, shift)
+
+
 identity = Center("x", as_float)
 log = Center("log x", lambda x: jnp.log(as_float(x)))
 
-square = Spread("x²", identity, _squared_difference)
-outer = Spread("x xᵀ", identity, _outer)
+square = Spread("x²", identity, _squared_difference, average=_variance)
+outer = Spread("x xᵀ", identity, _outer, average=_covariance)
 minus_log = Spread("−log x", identity, _minus_log_gap)
 minus_log1m = Spread("−log(1 − x)", identity, _minus_log1m_gap)
 log_gamma_plus_one = Spread("log Γ(x + 1)", identity, _log_factorial_spread)
-log_square = Spread("(log x)²", log, _squared_difference)
+log_square = Spread("(log x)²", log, _squared_difference, average=_log_variance)
 
 
 def power(exponent: Array) -> Spread:
@@ -132,7 +167,8 @@ def distance(loc: Array) -> Spread:
         across = (y - loc) * (m - loc) < 0
         return jnp.where(across, 2 * jnp.abs(y - loc), 0.0)
 
-    def average(y: Array, weights: Any, m: Array) -> Array:
+    def average(x: Array, weights: Any, m: Array) -> Array:
+        y = as_float(x)
         shares = jnp.full_like(y, 1 / y.shape[0]) if weights is None else weights / jnp.sum(weights)
         return mean_distance(y, shares.astype(y.dtype), loc) - jnp.abs(m - loc)
 

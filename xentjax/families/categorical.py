@@ -9,7 +9,7 @@ from jax import Array
 from jax.scipy.special import xlogy
 
 from xentjax._numerics import expm1_minus
-from xentjax.families.family import Family
+from xentjax.families.family import Family, within_support
 from xentjax.parameters import COUNTS, Parameter, Support, logits
 from xentjax.statistics import identity, indicators, square
 
@@ -61,7 +61,7 @@ class Categorical(Family):
     def log_prob(self, x: Any) -> Array:
         within = self.support.contains(x)
         index = jnp.where(within, x, 0).astype(int)
-        return jnp.where(within, jax.nn.log_softmax(self.logits)[index], -jnp.inf)
+        return within_support(within, x, jax.nn.log_softmax(self.logits)[index])
 
     def log_prob_of(self, frequencies: Array) -> Array:
         present = frequencies != 0

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 
 from xentjax import _nodes
+from xentjax._numerics import as_float
 from xentjax.parameters import BINARY, NON_NEGATIVE, POSITIVE, Support, named_leaves
 from xentjax.records import record
 from xentjax.statistics import from_table, log, log_square
@@ -29,12 +30,12 @@ class Family:
         record(cls)
 
     def log_prob(self, x: Any) -> Array:
-        """log of the density or probability of one point, in nats; −inf outside the support."""
+        """log of the density or probability of one point, in nats; −inf outside the support, NaN for NaN."""
         # a value outside is replaced before the formula sees it, so that no derivative turns into NaN
         within = self.support.contains(x)
         safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.support.interior)
         center, *spreads = self.statistics
-        return jnp.where(within, self.log_prob_of(center(safe), *(0.0 for _ in spreads)), -jnp.inf)
+        return within_support(within, x, self.log_prob_of(center(safe), *(0.0 for _ in spreads)))
 
     def log_prob_of(self, center: Array, *spreads: Any) -> Array:
         """E[log_prob(x)] of any source, from its mean of the centre and its spreads about it."""
@@ -96,6 +97,12 @@ class Family:
     def __repr__(self) -> str:
         fields = ", ".join(f"{leaf.name}={show(leaf.value)}" for leaf in named_leaves(self))
         return f"{type(self).__name__}({fields})"
+
+
+def within_support(within: Array, x: Any, value: Array) -> Array:
+    """The value inside the support; outside −inf, and NaN where the point is NaN."""
+    missing = jnp.any(jnp.isnan(as_float(x)).reshape(*jnp.shape(within), -1), -1)
+    return jnp.where(within, value, jnp.where(missing, jnp.nan, -jnp.inf))
 
 
 def show(value: Any) -> str:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import log_factorial_gap, log_gamma_gap, relative_entropy_term
-from xentjax.families.family import Family
+from xentjax.families.family import Family, within_support
 from xentjax.parameters import COUNTS, Parameter, positive
 from xentjax.statistics import identity, square, summarize
 
@@ -41,12 +41,14 @@ class NegativeBinomial(Family):
     def log_prob(self, x: Any) -> Array:
         x = identity(x)
         within = self.support.contains(x)
-        x = jnp.where(within, x, 1.0)
+        count = jnp.where(within, x, 1.0)
         r = 1 / jnp.asarray(self.dispersion)
         # each part stays of the size of the answer as dispersion goes to 0
-        near = relative_entropy_term(x, jnp.asarray(self.mean, x.dtype)) - relative_entropy_term(x + r, self.mean + r)
-        value = log_gamma_gap(x + r) - log_gamma_gap(r) - log_factorial_gap(x) - near
-        return jnp.where(within, value, -jnp.inf)
+        near = relative_entropy_term(count, jnp.asarray(self.mean, count.dtype)) - relative_entropy_term(
+            count + r, self.mean + r
+        )
+        value = log_gamma_gap(count + r) - log_gamma_gap(r) - log_factorial_gap(count) - near
+        return within_support(within, x, value)
 
     def expectations(self) -> dict:
         return {identity: jnp.asarray(self.mean), square: self.variance}

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import HALF_LOG_2PI, digamma_gap, log_gamma_gap
-from xentjax.families.family import Family
+from xentjax.families.family import Family, within_support
 from xentjax.parameters import REAL, Parameter, positive, real
 from xentjax.statistics import identity, square, summarize
 
@@ -41,7 +41,7 @@ class StudentT(Family):
         half = 0.5 * self.df
         z = (x - self.loc) / self.scale
         value = self._log_norm() - jnp.log(self.scale) - (half + 0.5) * jnp.log1p(z * z / self.df)
-        return jnp.where(self.support.contains(jnp.asarray(x)), value, -jnp.inf)
+        return within_support(self.support.contains(jnp.asarray(x)), x, value)
 
     def _log_norm(self) -> Array:
         # log Γ(a + ½) − log Γ(a) − ½ log a − ½ log 2π with a = df / 2, from parts that stay small for large a
