@@ -62,15 +62,7 @@ def fit_mle(
 
     See also: `fit_kl`, the same with a known distribution as the truth; `scipy.stats.fit`, without standard errors.
     """
-    return fit(
-        model,
-        Empirical(data, weights),
-        fixed=fixed,
-        optimizer=optimizer,
-        tol=tol,
-        max_steps=max_steps,
-        caller="fit_mle",
-    )
+    return _checked_fit("fit_mle", model, Empirical(data, weights), fixed, optimizer, tol, max_steps)
 
 
 def fit_kl(
@@ -102,7 +94,7 @@ def fit_kl(
 
     See also: `minimize`, for the other direction KL(q‖p).
     """
-    return fit(model, source, fixed=fixed, optimizer=optimizer, tol=tol, max_steps=max_steps, caller="fit_kl")
+    return _checked_fit("fit_kl", model, source, fixed, optimizer, tol, max_steps)
 
 
 def fit(
@@ -113,9 +105,14 @@ def fit(
     optimizer: optax.GradientTransformation | None = None,
     tol: float | None = None,
     max_steps: int = 10_000,
-    caller: str = "fit",
 ) -> Fit:
-    """argmin H(source, q_θ) over the parameters of a model: what `fit_mle` and `fit_kl` call. See there."""
+    """argmin H(source, q_θ) over the parameters of a model: what `fit_mle` and `fit_kl` are cases of. See there."""
+    return _checked_fit("fit", model, source, fixed, optimizer, tol, max_steps)
+
+
+def _checked_fit(
+    caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol: float | None, max_steps: int
+) -> Fit:
     source = admission.admit(caller, model, source, fixed, optimizer, max_steps)
     held = dict(fixed) if isinstance(fixed, Mapping) else {}
     names = tuple(fixed or ())

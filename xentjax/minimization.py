@@ -236,8 +236,11 @@ def run(
         hessian = jnp.zeros((0, 0), value.dtype)
         done = Certificate(point, value, zero, point, zero, zero, zero, jnp.asarray(True), hessian)
         return done, jnp.asarray(Status.CONVERGED), jnp.asarray(0)
-    loop = _run_newton if optimizer is None else functools.partial(_run_other, optimizer)
-    return loop(objective, point, unravel, tol, max_steps)
+    optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
+    # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
+    certified = isinstance(jax.eval_shape(optimizer.init, free), NewtonState)
+    loop = _run_newton if certified else _run_other
+    return loop(optimizer, objective, point, unravel, tol, max_steps)
 
 
 RUNNING = -1
@@ -260,19 +263,19 @@ def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps:
 
 
 def _run_newton(
-    objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: int
+    optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: int
 ) -> tuple[Certificate, Array, Array]:
     def body(carry: tuple) -> tuple:
         params, state, settled, _ = carry
         settled = settled + jnp.int32(_closed(state.best, tol) & (state.evaluations > 0))
-        updates, state = _NEWTON.update(params, state, params, value_fn=objective)
+        updates, state = optimizer.update(params, state, params, value_fn=objective)
         status = _end(state.best, tol, settled, state.evaluations, max_steps)
         # the radius bounds what a step can promise: far below the tolerance nothing is left to try
         stuck = (state.radius < 1e-4 * jnp.sqrt(tol)) & (status == RUNNING)
         status = jnp.where(stuck, jnp.where(_closed(state.best, tol), Status.CONVERGED, Status.STALLED), status)
         return optax.apply_updates(params, updates), state, settled, status
 
-    start = (unravel(point), _NEWTON.init(unravel(point)), jnp.asarray(0), jnp.asarray(RUNNING))
+    start = (unravel(point), optimizer.init(unravel(point)), jnp.asarray(0), jnp.asarray(RUNNING))
     _, state, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
     return state.best, status, state.evaluations
 
@@ -281,7 +284,6 @@ def _run_other(
     optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: int
 ) -> tuple[Certificate, Array, Array]:
     """Any optax transformation: `CHECK_EVERY` updates, then a certificate, until the gap is closed."""
-    optimizer = optax.with_extra_args_support(optimizer)
     radius = jnp.ones((), point.dtype)
 
     def update(_: Array, carry: tuple) -> tuple:

@@ -39,6 +39,7 @@ class Support:
       interior: some value well inside, used where a formula must not see an outside value.
       free, constrain: to unconstrained reals and back; both act on the last `ndim` axes.
       part_of: the next larger support, if there is one.
+      open: whether it differs from `part_of` by end points only, which a density gives no probability.
       discrete: whether the values are isolated.
     """
 
@@ -49,14 +50,20 @@ class Support:
     constrain: Callable[[Array], Array] | None = None
     ndim: int = 0
     part_of: "Support | None" = None
+    open: bool = False
     discrete: bool = False
 
     def __repr__(self) -> str:
         return self.name
 
     def covers(self, other: "Support") -> bool:
-        """Whether every value of `other` is a value of this support."""
-        return other == self or (other.part_of is not None and self.covers(other.part_of))
+        """Whether a distribution on `other` has all its probability on this support."""
+        if self.open and other == self.part_of:
+            return True
+        chain: Support | None = other
+        while chain is not None and chain != self:
+            chain = chain.part_of
+        return chain is not None
 
 
 def _integral(x: Array) -> Array:
@@ -115,7 +122,7 @@ def _identity(x: Array) -> Array:
 REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity)
 NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, part_of=REAL)
 POSITIVE = Support(
-    "a finite number > 0", lambda x: jnp.isfinite(x) & (x > 0), 1.0, jnp.log, jnp.exp, part_of=NON_NEGATIVE
+    "a finite number > 0", lambda x: jnp.isfinite(x) & (x > 0), 1.0, jnp.log, jnp.exp, part_of=NON_NEGATIVE, open=True
 )
 UNIT_INTERVAL = Support(
     "a number strictly between 0 and 1",

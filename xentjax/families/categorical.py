@@ -10,7 +10,7 @@ from jax.scipy.special import xlogy
 
 from xentjax._numerics import expm1_minus
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import COUNTS, Parameter, Support, logits
+from xentjax.parameters import BINARY, COUNTS, Parameter, Support, logits
 from xentjax.statistics import identity, indicators, square
 
 
@@ -108,4 +108,5 @@ class _Categories(Support):
     size: int = 0
 
     def covers(self, other: Support) -> bool:
-        return isinstance(other, _Categories) and other.size <= self.size
+        size = 2 if other == BINARY else getattr(other, "size", self.size + 1)
+        return size <= self.size

@@ -1,0 +1,225 @@
+"""One row per member of a family: the batteries of identities run over these. To add a family, add rows.
+
+The reference densities are scipy's, the reference divergences are the textbook formulas in mpmath, where their
+cancellation costs nothing.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import scipy.stats
+from mpmath import mp
+
+import xentjax as xj
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A member of a family, and another of the same structure.
+
+    Attributes:
+      family: the class.
+      parameters, other: the values of its fields, in order; a field that is itself a model is given as a `Row`.
+      reference: the frozen scipy distribution with these parameters, None if scipy has none.
+      kl: KL(p‖q) in mpmath from two lists of parameters, None if the library knows no closed form.
+    """
+
+    family: type
+    parameters: tuple
+    other: tuple
+    reference: Callable[..., Any] | None = None
+    kl: Callable[..., Any] | None = None
+
+    def make(self, dtype: str) -> Any:
+        return self._with(self.parameters, dtype)
+
+    def another(self, dtype: str) -> Any:
+        return self._with(self.other, dtype)
+
+    def _with(self, values: tuple, dtype: str) -> Any:
+        return self.family(*(v.make(dtype) if isinstance(v, Row) else jnp.asarray(v, dtype) for v in values))
+
+    @property
+    def scalar(self) -> bool:
+        """Whether a point is a single number."""
+        return self.family not in (xj.Dirichlet, xj.MultivariateNormal)
+
+    def __str__(self) -> str:
+        inner = [f"{v.family.__name__}" if isinstance(v, Row) else np.array2string(np.asarray(v)) for v in self.parameters]
+        return f"{self.family.__name__}({','.join(' '.join(text.split()) for text in inner)})"
+
+
+def frozen(p: Any) -> Any:
+    """scipy's distribution with exactly the parameters of p, in float64."""
+    reference = next(row.reference for row in ROWS if row.family is type(p))
+    return reference(*(np.asarray(leaf, float) for leaf in jax.tree.leaves(p)))
+
+
+def exact(p: Any) -> list:
+    """The parameters of p as mpmath numbers, without rounding."""
+    return [exactly(leaf) for leaf in jax.tree.leaves(p)]
+
+
+def exactly(values: Any) -> Any:
+    """An array of floats as (nested lists of) the same numbers in mpmath."""
+    if np.ndim(values) == 0:
+        return mp.mpf(float(values))
+    return [exactly(v) for v in np.asarray(values)]
+
+
+def _bernoulli_kl(p: Any, q: Any) -> Any:
+    return p * mp.log(p / q) + (1 - p) * mp.log((1 - p) / (1 - q))
+
+
+def _categorical_kl(p: list, q: list) -> Any:
+    log_p, log_q = ([u - mp.log(sum(map(mp.exp, logits))) for u in logits] for logits in (p, q))
+    return sum(mp.exp(a) * (a - b) for a, b in zip(log_p, log_q, strict=True))
+
+
+def _dirichlet_kl(p: list, q: list) -> Any:
+    n = sum(p)
+    norm = mp.loggamma(n) - mp.loggamma(sum(q)) + sum(mp.loggamma(b) - mp.loggamma(a) for a, b in zip(p, q, strict=True))
+    return norm + sum((a - b) * (mp.digamma(a) - mp.digamma(n)) for a, b in zip(p, q, strict=True))
+
+
+def _gamma_kl(a: Any, rate: Any, b: Any, q_rate: Any) -> Any:
+    norm = mp.loggamma(b) - mp.loggamma(a) + b * mp.log(rate / q_rate)
+    return norm + (a - b) * mp.digamma(a) + a * (q_rate - rate) / rate
+
+
+def _laplace_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
+    d = abs(loc - q_loc)
+    return mp.log(q_scale / scale) + (d + scale * mp.exp(-d / scale)) / q_scale - 1
+
+
+def _normal_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
+    return mp.log(q_scale / scale) + (scale**2 + (loc - q_loc) ** 2) / (2 * q_scale**2) - mp.mpf(1) / 2
+
+
+def _multivariate_normal_kl(loc: list, covariance: list, q_loc: list, q_covariance: list) -> Any:
+    p, q = mpmath.matrix(covariance), mpmath.matrix(q_covariance)
+    d, inverse = mpmath.matrix(loc) - mpmath.matrix(q_loc), mpmath.inverse(q)
+    trace = sum((inverse * p)[i, i] for i in range(len(loc)))
+    return (trace + (d.T * inverse * d)[0] - len(loc) + mp.log(mpmath.det(q) / mpmath.det(p))) / 2
+
+
+def _weibull_kl(k: Any, scale: Any, q_k: Any, q_scale: Any) -> Any:
+    norm = mp.log(k / scale**k) - mp.log(q_k / q_scale**q_k)
+    return norm + (k - q_k) * (mp.log(scale) - mp.euler / k) + (scale / q_scale) ** q_k * mp.gamma(q_k / k + 1) - 1
+
+
+def _rows(family: type, pairs: list, reference: Any = None, kl: Any = None) -> list[Row]:
+    return [Row(family, p, q, reference, kl) for p, q in pairs]
+
+
+st = scipy.stats
+
+# For each family: generic values, then regimes in which textbook formulas lose digits.
+ROWS = [
+    *_rows(
+        xj.Bernoulli,
+        [((0.3,), (0.6,)), ((1e-4,), (3e-4,)), ((0.999,), (0.99,))],
+        st.bernoulli,
+        _bernoulli_kl,
+    ),
+    *_rows(
+        xj.Beta,
+        [((2.0, 3.5), (1.5, 0.8)), ((0.3, 0.4), (0.5, 0.2)), ((1e4, 3e4), (1.02e4, 2.9e4))],
+        st.beta,
+        lambda a, b, c, d: _dirichlet_kl([a, b], [c, d]),
+    ),
+    *_rows(
+        xj.Categorical,
+        [(([0.1, -1.2, 0.7],), ([1.0, 0.0, -0.5],)), (([0.0, -14.0, 5.0],), ([1.0, -12.0, 3.0],))],
+        lambda logits: st.rv_discrete(values=(range(len(logits)), scipy.special.softmax(logits))),
+        _categorical_kl,
+    ),
+    *_rows(
+        xj.Dirichlet,
+        [(([2.0, 3.5, 1.2],), ([1.0, 1.5, 2.0],)), (([1e4, 2e4, 3e4],), ([1.02e4, 2.1e4, 2.9e4],))],
+        st.dirichlet,
+        _dirichlet_kl,
+    ),
+    *_rows(
+        xj.Exponential,
+        [((0.7,), (2.0,)), ((1e-4,), (3e-4,))],
+        lambda rate: st.expon(scale=1 / rate),
+        lambda p, q: mp.log(p / q) + q / p - 1,
+    ),
+    *_rows(
+        xj.Gamma,
+        [((2.5, 1.3), (3.0, 0.4)), ((0.2, 1.0), (0.3, 2.0)), ((1e4, 2.0), (1.02e4, 2.1))],
+        lambda a, rate: st.gamma(a, scale=1 / rate),
+        _gamma_kl,
+    ),
+    *_rows(
+        xj.Geometric,
+        [((0.3,), (0.55,)), ((0.02,), (0.03,))],
+        lambda probs: st.geom(probs, loc=-1),
+        lambda p, q: _bernoulli_kl(p, q) / p,
+    ),
+    *_rows(
+        xj.Laplace,
+        [((0.5, 1.2), (-0.3, 2.0)), ((100.0, 1.0), (101.0, 0.8))],
+        st.laplace,
+        _laplace_kl,
+    ),
+    *_rows(
+        xj.LogNormal,
+        [((0.3, 0.6), (-0.2, 0.9)), ((10.0, 1e-3), (10.001, 2e-3))],
+        lambda loc, scale: st.lognorm(scale, scale=np.exp(loc)),
+        _normal_kl,
+    ),
+    *_rows(
+        xj.MultivariateNormal,
+        [
+            (([0.5, -1.0], [[2.0, 0.3], [0.3, 0.5]]), ([0.0, -0.5], [[1.0, -0.2], [-0.2, 0.8]])),
+            (([0.0, 10.0], [[1.0, 0.9], [0.9, 1.0]]), ([0.1, 10.2], [[1.1, 0.7], [0.7, 0.9]])),
+        ],
+        st.multivariate_normal,
+        _multivariate_normal_kl,
+    ),
+    *_rows(
+        xj.NegativeBinomial,
+        [((3.0, 0.5), (4.0, 0.2)), ((5.0, 1e-6), (4.0, 1e-5)), ((0.5, 4.0), (0.8, 2.0))],
+        lambda mean, dispersion: st.nbinom(1 / dispersion, 1 / (1 + dispersion * mean)),
+    ),
+    *_rows(
+        xj.Normal,
+        [((0.5, 1.2), (-0.3, 2.0)), ((1000.0, 1.0), (1001.0, 0.8))],
+        st.norm,
+        _normal_kl,
+    ),
+    *_rows(
+        xj.Poisson,
+        [((3.5,), (5.0,)), ((0.01,), (0.02,)), ((2000.0,), (2010.0,))],
+        st.poisson,
+        lambda p, q: p * mp.log(p / q) - p + q,
+    ),
+    *_rows(
+        xj.StudentT,
+        [((5.0, 0.5, 1.2), (7.0, 0.0, 1.0)), ((1e6, 0.5, 1.2), (1e5, 0.0, 1.0)), ((2.5, 0.0, 0.1), (3.5, 0.1, 0.1))],
+        st.t,
+    ),
+    *_rows(
+        xj.Weibull,
+        [((1.7, 1.2), (0.9, 2.0)), ((0.6, 0.5), (0.8, 0.7)), ((20.0, 3.0), (18.0, 3.1))],
+        lambda k, scale: st.weibull_min(k, scale=scale),
+        _weibull_kl,
+    ),
+    Row(
+        xj.Mixture,
+        ([0.3, 0.7], Row(xj.Normal, ([-1.0, 2.0], [0.5, 1.0]), ())),
+        ([0.5, 0.5], Row(xj.Normal, ([-0.5, 1.0], [0.7, 0.9]), ())),
+    ),
+    Row(
+        xj.Mixture,
+        ([0.4, 0.6], Row(xj.Gamma, ([2.0, 5.0], [1.0, 0.5]), ())),
+        ([0.5, 0.5], Row(xj.Gamma, ([1.5, 4.0], [1.0, 0.7]), ())),
+    ),
+]
