@@ -48,7 +48,7 @@ def _check_model(caller: str, model: Any) -> None:
         )
     if not hasattr(model, "log_prob"):
         raise TypeError(
-            f"{caller}: found {model!r} as the model, but an object with log_prob is needed; "
+            f"{caller}: found a {type(model).__name__} as the model, but an object with log_prob is needed; "
             f"the model comes first, as in {caller}(Gamma, ...)."
         )
     if inspect.isclass(model) and not hasattr(model, "start"):

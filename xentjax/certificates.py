@@ -35,7 +35,9 @@ def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, 
         return _certify_by_products(objective, point, unravel)
     value, gradient, hessian = second_order(objective, point, unravel)
     gap, step, slope, bend, length, convex = _saddle_free_step(gradient, hessian, radius)
-    return Certificate(point, value, gap, step, slope, bend, length, convex, hessian)
+    # along a flat direction the radius, measured by curvature, allows any distance; ten e-folds are enough at once
+    k = jnp.minimum(1.0, jnp.min((10 + 10 * jnp.abs(point)) / jnp.maximum(jnp.abs(step), 1)))
+    return Certificate(point, value, gap, k * step, k * slope, k * k * bend, k * length, convex, hessian)
 
 
 def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
@@ -54,16 +56,19 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array) -> tuple[Array, .
     tiny, eps = jnp.finfo(g.dtype).tiny, jnp.finfo(g.dtype).eps
     # unit diagonal first: the decomposition is then as accurate for parameters of any units
     unit = jnp.sqrt(jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1)))
-    unit = jnp.where(unit > tiny**0.5, unit, jnp.max(unit, initial=0.0) * eps + tiny**0.5)
+    unit = jnp.maximum(unit, eps**0.5 * jnp.max(unit) + tiny**0.5)
     values, vectors = _eigen(hessian / (unit[:, None] * unit[None, :]))
     slopes = (g / unit) @ vectors
-    floor = eps * jnp.max(jnp.abs(values), initial=tiny**0.5) * g.shape[0]
-    size = jnp.maximum(jnp.abs(values), floor)
+    largest = jnp.max(jnp.abs(values)) + tiny**0.5
+    size = jnp.maximum(jnp.abs(values), eps * g.shape[0] * largest)
     decrements = 0.5 * slopes * slopes / size
+    # a direction whose curvature is rounding and which promises less than rounding is left alone: its step is noise
+    idle = (size < eps ** (2 / 3) * largest) & (decrements < eps)
     # downhill along negative curvature by at least a tenth of the radius: a saddle's gradient is no reason to stay
     concave = values < -(eps**0.5)
     least = jnp.where(concave, 0.1 * radius / jnp.sqrt(size), 0.0)
-    coordinates = -jnp.where(slopes < 0, -1.0, 1.0) * jnp.maximum(jnp.abs(slopes) / size, least)
+    length = jnp.where(idle, 0.0, jnp.maximum(jnp.abs(slopes) / size, least))
+    coordinates = jnp.where(slopes < 0, length, -length)
     squares = coordinates * coordinates
     step, length = (vectors @ coordinates) / unit, jnp.sqrt(jnp.sum(size * squares))
     return jnp.sum(decrements), step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave)

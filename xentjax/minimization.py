@@ -141,7 +141,8 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     # where the objective itself is only noise, the gap decides: it is made from the gradient
     decides = promised > noise
     usable = jnp.isfinite(trial.value) & jnp.isfinite(trial.gap)
-    better = usable & (first | jnp.where(decides, drop > 1e-4 * promised, (trial.gap < best.gap) & (drop > -noise)))
+    improved = jnp.where(decides, drop > 1e-4 * promised, (trial.gap < best.gap) & (drop > -noise))
+    better = first | (usable & improved)
     held = jnp.where(decides, drop / promised, jnp.where(better, 1.0, 0.0))
     held = jnp.where(usable, held, 0.0)
     used = jnp.minimum(best.length, radius)
@@ -289,7 +290,8 @@ def _run_other(
     def update(_: Array, carry: tuple) -> tuple:
         params, state = carry
         value, gradient = jax.value_and_grad(objective)(params)
-        updates, state = optimizer.update(gradient, state, params, value=value, grad=gradient, value_fn=objective)
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes types, also where the user forbids it
+            updates, state = optimizer.update(gradient, state, params, value=value, grad=gradient, value_fn=objective)
         return optax.apply_updates(params, updates), state
 
     def body(carry: tuple) -> tuple:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_factorial_gap, log_gamma_gap, relative_entropy_term
+from xentjax._numerics import linear_minus_log, log_factorial_gap, log_gamma_gap, relative_entropy_term
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import COUNTS, Parameter, positive
 from xentjax.statistics import identity, square, summarize
@@ -43,11 +43,11 @@ class NegativeBinomial(Family):
         within = self.support.contains(x)
         count = jnp.where(within, x, 1.0)
         r = 1 / jnp.asarray(self.dispersion)
-        # each part stays of the size of the answer as dispersion goes to 0
-        near = relative_entropy_term(count, jnp.asarray(self.mean, count.dtype)) - relative_entropy_term(
-            count + r, self.mean + r
-        )
-        value = log_gamma_gap(count + r) - log_gamma_gap(r) - log_factorial_gap(count) - near
+        # each part stays of the size of the answer as dispersion goes to 0; differences of x + r are taken without r
+        total, mean = count + r, jnp.asarray(self.mean, count.dtype)
+        shared = total * linear_minus_log((mean - count) / total, (mean + r) / total)
+        rise = log_gamma_gap(total) - log_gamma_gap(r)
+        value = rise - log_factorial_gap(count) - relative_entropy_term(count, mean) + shared
         return within_support(within, x, value)
 
     def expectations(self) -> dict:
