@@ -179,16 +179,11 @@ def _good_points(model: Any, data: Any) -> Array:
 
 
 def constant(model: Any, source: Any, num_free: int) -> Array:
-    """Whether the data are all equal and so cannot determine a continuous family of two or more parameters."""
+    """Whether the data (all of which count) are equal: no continuous family of two parameters or more has a maximum."""
     support = _support(model)
     if not isinstance(source, Empirical) or support is None or support.discrete or num_free < 2:
         return jnp.asarray(False)
-    data = source.data
-    if source.weights is None:
-        return jnp.all(jnp.min(data, 0) == jnp.max(data, 0))
-    counts = (source.weights > 0).reshape((-1,) + (1,) * (data.ndim - 1))
-    first = data[jnp.argmax(source.weights > 0)]
-    return jnp.all((data == first[None]) | ~counts)
+    return jnp.all(jnp.min(source.data, 0) == jnp.max(source.data, 0))
 
 
 def explain(caller: str, model: Any, source: Any, fit: Fit) -> None:

@@ -126,6 +126,7 @@ def _checked_fit(
 def _fit(
     cls: Any, instance: Any, source: Any, held: dict, names: tuple, optimizer: Any, tol: Any, max_steps: int
 ) -> Fit:
+    given, source = source, source.counted() if isinstance(source, Empirical) else source
     model = _settle(cls.start(source) if instance is None else instance, source, held)
     free, constrain = unconstrain(model, names)
     degenerate = admission.constant(model, source, sum(leaf.size for leaf in free.values()))
@@ -134,7 +135,7 @@ def _fit(
     found = constrain(unravel(best.point))
     status = jnp.where(inside(found) | (status == Status.BAD_START), status, Status.BOUNDARY)
     status = jnp.where(degenerate, Status.BAD_START, status)
-    status = jnp.where(admission.acceptable(model, source), status, Status.BAD_DATA)
+    status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
     total = source.total if isinstance(source, Empirical) else None
     return Fit(found, best.value, best.gap, status, steps, best.hessian, total, names)
 

@@ -248,23 +248,23 @@ def _declared_support(model: Any, path: tuple) -> Support | None:
     """The support of the innermost declared field on the path."""
     found, node = None, model
     for depth, key in enumerate(path):
-        for field in dataclasses.fields(node) if dataclasses.is_dataclass(node) else ():
-            if field.name == getattr(key, "name", None):
-                found = field.metadata.get("support", found)
+        name, fields = getattr(key, "name", None), _fields(node)
+        found = fields[name].metadata.get("support", found) if name in fields else found
         named: Mapping = dict(getattr(node, "supports", ()))
         for end in range(depth + 2, len(path) + 1):
             found = named.get(jax.tree_util.keystr(path[depth + 1 : end], simple=True, separator="."), found)
-        node = _child(node, key)
+        node = getattr(node, str(name)) if name in fields else _item(node, key)
     return found
 
 
-def _child(node: Any, key: Any) -> Any:
-    if hasattr(key, "name"):
-        return getattr(node, key.name, None)
-    try:
-        return node[key.key if hasattr(key, "key") else key.idx]
-    except (TypeError, KeyError, IndexError, AttributeError):
-        return None
+def _fields(node: Any) -> dict[str, dataclasses.Field]:
+    return {field.name: field for field in dataclasses.fields(node)} if dataclasses.is_dataclass(node) else {}
+
+
+def _item(node: Any, key: Any) -> Any:
+    """The child of a container; None for a node of another library, whose insides are not looked into."""
+    index = getattr(key, "key", getattr(key, "idx", None))
+    return node[index] if isinstance(node, (dict, list, tuple)) and index is not None else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,6 +40,18 @@ class Empirical:
             return jnp.asarray(float(num_points(self.data)))
         return jnp.sum(self.weights)
 
+    def counted(self) -> "Empirical":
+        """The same distribution, with a point that counts in place of each of weight 0, which may hold anything."""
+        if self.weights is None:
+            return self
+        removed = self.weights == 0
+        first = jnp.argmax(~removed)
+
+        def replace(leaf: Array) -> Array:
+            return jnp.where(removed.reshape((-1,) + (1,) * (leaf.ndim - 1)), leaf[first][None], leaf)
+
+        return Empirical(jax.tree.map(replace, self.data), self.weights)
+
     def expect(self, f: Callable[[Any], Any]) -> Any:
         """E[f(x)] for a function of one point that returns a scalar or a pytree."""
         if isinstance(f, About) and f.spread.average is not None:

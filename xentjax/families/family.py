@@ -91,8 +91,10 @@ class Family:
         slopes = jax.vmap(jax.grad(support.constrain))(coordinates)
         density = jnp.exp(jax.vmap(self.log_prob)(points))
         mass = density * slopes * scale * weights
-        # far out the factors leave the range of floats (0 times inf): there is no probability there
-        return points, jnp.where(density > 0, mass, 0.0)
+        # far out the factors leave the range of floats (0 times inf): there is no probability there, and a point that
+        # derivatives of any f can bear takes the place
+        there = (density > 0) & (mass > 0)
+        return jnp.where(there, points, support.constrain(loc)), jnp.where(there, mass, 0.0)
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{leaf.name}={show(leaf.value)}" for leaf in named_leaves(self))
