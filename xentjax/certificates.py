@@ -26,6 +26,7 @@ class Certificate(NamedTuple):
     bend: Array  # step·H·step
     length: Array  # √(step·|H|·step), in units of √nats
     convex: Array
+    gradient: Array
     hessian: Any
 
 
@@ -34,10 +35,11 @@ def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, 
     if point.shape[0] > DENSE_LIMIT:
         return _certify_by_products(objective, point, unravel)
     value, gradient, hessian = second_order(objective, point, unravel)
-    gap, step, slope, bend, length, convex = _saddle_free_step(gradient, hessian, radius)
     # along a flat direction the radius, measured by curvature, allows any distance; ten e-folds are enough at once
-    k = jnp.minimum(1.0, jnp.min((10 + 10 * jnp.abs(point)) / jnp.maximum(jnp.abs(step), 1)))
-    return Certificate(point, value, gap, k * step, k * slope, k * k * bend, k * length, convex, hessian)
+    reach = 10 + 10 * jnp.abs(point)
+    gap, step, slope, bend, length, convex = _saddle_free_step(gradient, hessian, radius, reach)
+    k = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(step), 1)))
+    return Certificate(point, value, gap, k * step, k * slope, k * k * bend, k * length, convex, gradient, hessian)
 
 
 def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
@@ -51,27 +53,31 @@ def second_order(objective: Callable[[Any], Array], point: Array, unravel: Calla
     return value, gradient, hessian
 
 
-def _saddle_free_step(g: Array, hessian: Array, radius: Array) -> tuple[Array, ...]:
+def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> tuple[Array, ...]:
     """Gap, step, its slope, bend and length, and whether the Hessian is positive semidefinite to rounding."""
     tiny, eps = jnp.finfo(g.dtype).tiny, jnp.finfo(g.dtype).eps
     # unit diagonal first: the decomposition is then as accurate for parameters of any units
-    unit = jnp.sqrt(jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1)))
-    unit = jnp.maximum(unit, eps**0.5 * jnp.max(unit) + tiny**0.5)
+    diagonal = jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1))
+    # where there is no curvature, as much as would stop within reach
+    unit = jnp.sqrt(jnp.maximum(diagonal, jnp.abs(g) / reach + tiny))
     values, vectors = _eigen(hessian / (unit[:, None] * unit[None, :]))
     slopes = (g / unit) @ vectors
-    largest = jnp.max(jnp.abs(values)) + tiny**0.5
-    size = jnp.maximum(jnp.abs(values), eps * g.shape[0] * largest)
+    largest = jnp.max(jnp.abs(values))
+    size = jnp.where(largest > 0, jnp.maximum(jnp.abs(values), eps * g.shape[0] * largest), 1.0)
     decrements = 0.5 * slopes * slopes / size
-    # a direction whose curvature is rounding and which promises less than rounding is left alone: its step is noise
-    idle = (size < eps ** (2 / 3) * largest) & (decrements < eps)
     # downhill along negative curvature by at least a tenth of the radius: a saddle's gradient is no reason to stay
     concave = values < -(eps**0.5)
     least = jnp.where(concave, 0.1 * radius / jnp.sqrt(size), 0.0)
+    # a direction that leads far and promises less than rounding is left alone: its slope and curvature are noise
+    moves = jnp.abs(vectors / (unit * reach)[:, None]) * (jnp.abs(slopes) / size)[None, :]
+    idle = ~concave & (decrements < eps) & (jnp.max(moves, 0) > 0.01)
     length = jnp.where(idle, 0.0, jnp.maximum(jnp.abs(slopes) / size, least))
     coordinates = jnp.where(slopes < 0, length, -length)
     squares = coordinates * coordinates
     step, length = (vectors @ coordinates) / unit, jnp.sqrt(jnp.sum(size * squares))
-    return jnp.sum(decrements), step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave)
+    # an infinite derivative is no certificate
+    gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.sum(decrements), jnp.nan)
+    return gap, step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave)
 
 
 def _eigen(matrix: Array) -> tuple[Array, Array]:
@@ -117,7 +123,7 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
         rate = jnp.where(convex, rate, (residual @ residual) / jnp.maximum(jnp.abs(curvature), tiny))
         forward = jnp.where(convex | (count == 0), rate, 0.0)
         step = step + forward * direction
-        new = residual - rate * product
+        new = residual - forward * product
         direction = new + (new @ new) / jnp.maximum(residual @ residual, tiny) * direction
         return step, new, direction, count + 1, convex
 
@@ -126,4 +132,4 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
     gap = jnp.where(convex, -0.5 * slope, jnp.inf)
-    return Certificate(point, value, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, None)
+    return Certificate(point, value, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, g, None)

@@ -15,9 +15,9 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from xentjax import admission
-from xentjax.minimization import Status, run
+from xentjax.minimization import Status, run, verdict
 from xentjax.objectives import cross_entropy_objective
-from xentjax.parameters import inside, named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import named_leaves, replace_leaves, unconstrain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
 
@@ -133,7 +133,7 @@ def _fit(
     best, status, steps = run(cross_entropy_objective(constrain, model, source), free, optimizer, tol, max_steps)
     _, unravel = ravel_pytree(free)
     found = constrain(unravel(best.point))
-    status = jnp.where(inside(found) | (status == Status.BAD_START), status, Status.BOUNDARY)
+    status = verdict(found, names, best, unravel, status)
     status = jnp.where(degenerate, Status.BAD_START, status)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
     total = source.total if isinstance(source, Empirical) else None

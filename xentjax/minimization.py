@@ -16,7 +16,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import DENSE_LIMIT, Certificate, certify
-from xentjax.parameters import inside, named_leaves, unconstrain
+from xentjax.parameters import inside, leaving, named_leaves, unconstrain
 from xentjax.records import record
 
 
@@ -117,7 +117,7 @@ def newton() -> optax.GradientTransformationExtraArgs:
         size = point.shape[0]
         zero = jnp.zeros((), point.dtype)
         hessian = jnp.zeros((size, size), point.dtype) if size <= DENSE_LIMIT else None
-        unknown = Certificate(point, zero, zero, point, zero, zero, zero, jnp.asarray(False), hessian)
+        unknown = Certificate(point, zero, zero, point, zero, zero, zero, jnp.asarray(False), point, hessian)
         return NewtonState(unknown, zero + 1, jnp.asarray(0))
 
     def update(
@@ -137,10 +137,10 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     scale = _scale(state)
     promised = -(scale * best.slope + 0.5 * scale * scale * best.bend)
     drop = best.value - trial.value
-    noise = 16 * jnp.finfo(radius.dtype).eps * jnp.abs(best.value)
+    noise = _noise(best)
     # where the objective itself is only noise, the gap decides: it is made from the gradient
     decides = promised > noise
-    usable = jnp.isfinite(trial.value) & jnp.isfinite(trial.gap)
+    usable = jnp.isfinite(trial.value) & ~jnp.isnan(trial.gap)
     improved = jnp.where(decides, drop > 1e-4 * promised, (trial.gap < best.gap) & (drop > -noise))
     better = first | (usable & improved)
     held = jnp.where(decides, drop / promised, jnp.where(better, 1.0, 0.0))
@@ -151,6 +151,11 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     radius = jnp.where(first, radius, jnp.where(held < 0.25, narrower, wider))
     best = jax.lax.cond(better, lambda: trial, lambda: best)
     return NewtonState(best, radius, state.evaluations + 1)
+
+
+def _noise(best: Certificate) -> Array:
+    """The rounding of the objective: it is a sum of terms of the order of one nat, also where it is near 0 itself."""
+    return 16 * jnp.finfo(best.value.dtype).eps * (1 + jnp.abs(best.value))
 
 
 def _scale(state: NewtonState) -> Array:
@@ -219,8 +224,17 @@ def _minimize(
     best, status, steps = run(lambda u: objective(constrain(u), *args), free, optimizer, tol, max_steps)
     _, unravel = ravel_pytree(free)
     found = constrain(unravel(best.point))
-    status = jnp.where(inside(found), status, Status.BOUNDARY)
-    return Minimum(found, best.value, best.gap, status, steps, best.hessian)
+    return Minimum(found, best.value, best.gap, verdict(found, fixed, best, unravel, status), steps, best.hessian)
+
+
+def verdict(found: Any, fixed: Collection[str], best: Certificate, unravel: Callable, status: Array) -> Array:
+    """BOUNDARY in place of CONVERGED where the parameters left their support, or are still on their way to its edge."""
+    edge = ~inside(found)
+    if best.hessian is not None:
+        # at a minimum inside the steps shrink with the gap; on the way to an edge they stay of the order of one e-fold
+        step = jnp.abs(best.gradient) / (jnp.abs(jnp.diagonal(best.hessian)) + jnp.finfo(best.value.dtype).tiny)
+        edge = edge | leaving(found, fixed, unravel(step))
+    return jnp.where((status == Status.CONVERGED) & edge, Status.BOUNDARY, status)
 
 
 def run(
@@ -233,9 +247,9 @@ def run(
         tol = jnp.asarray(eps if eps > 1e-10 else 1e-12, point.dtype)
     if point.shape[0] == 0:
         value = objective(free)
-        zero = jnp.zeros_like(value)
+        zero, point = jnp.zeros_like(value), point.astype(value.dtype)
         hessian = jnp.zeros((0, 0), value.dtype)
-        done = Certificate(point, value, zero, point, zero, zero, zero, jnp.asarray(True), hessian)
+        done = Certificate(point, value, zero, point, zero, zero, zero, jnp.asarray(True), point, hessian)
         return done, jnp.asarray(Status.CONVERGED), jnp.asarray(0)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
     # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
@@ -247,6 +261,16 @@ def run(
 RUNNING = -1
 
 
+# A Newton step squares the gap: within the tolerance up to three more evaluations bring in the last digits, one where
+# the gap is at the machine epsilon already.
+SETTLED = 3
+
+
+def _settling(best: Certificate, tol: Array, first: Array) -> Array:
+    last = best.gap <= jnp.finfo(best.point.dtype).eps
+    return jnp.where(_closed(best, tol) & ~first, jnp.where(last, SETTLED, 1), 0)
+
+
 def _closed(best: Certificate, tol: Array) -> Array:
     return (best.gap <= tol) & best.convex
 
@@ -255,9 +279,8 @@ def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps:
     """The status of a loop: converged once the gap is closed and the last digits are in, or the steps ran out."""
     eps = jnp.finfo(best.point.dtype).eps
     closed = _closed(best, tol)
-    # one Newton step past the tolerance squares the gap: the last digits cost one evaluation
-    done = closed & ((settled >= 1) | (best.gap <= eps * eps))
-    started = jnp.isfinite(best.value) & jnp.isfinite(best.gap)
+    done = closed & ((settled >= SETTLED) | (best.gap <= eps * eps))
+    started = jnp.isfinite(best.value) & ~jnp.isnan(best.gap)
     late = jnp.where(closed, Status.CONVERGED, Status.MAX_STEPS)
     status = jnp.where(done, Status.CONVERGED, jnp.where(steps >= max_steps, late, RUNNING))
     return jnp.where(started, status, Status.BAD_START)
@@ -268,7 +291,7 @@ def _run_newton(
 ) -> tuple[Certificate, Array, Array]:
     def body(carry: tuple) -> tuple:
         params, state, settled, _ = carry
-        settled = settled + jnp.int32(_closed(state.best, tol) & (state.evaluations > 0))
+        settled = settled + _settling(state.best, tol, state.evaluations == 0)
         updates, state = optimizer.update(params, state, params, value_fn=objective)
         status = _end(state.best, tol, settled, state.evaluations, max_steps)
         # the radius bounds what a step can promise: far below the tolerance nothing is left to try
@@ -297,13 +320,12 @@ def _run_other(
     def body(carry: tuple) -> tuple:
         params, state, best, steps, settled, first, _ = carry
         trial = certify(objective, ravel_pytree(params)[0], unravel, radius)
-        finite = jnp.isfinite(trial.value) & jnp.isfinite(trial.gap)
+        finite = jnp.isfinite(trial.value) & ~jnp.isnan(trial.gap)
         closed = _closed(best, tol) & ~first
-        noise = 16 * jnp.finfo(point.dtype).eps * jnp.abs(best.value)
-        finer = (trial.gap < best.gap) & (trial.value <= best.value + noise)
+        settled = settled + _settling(best, tol, first)
+        finer = (trial.gap < best.gap) & (trial.value <= best.value + _noise(best))
         keep = first | (finite & jnp.where(closed, finer, finer | (trial.value < best.value)))
         best = jax.tree.map(lambda new, old: jnp.where(keep, new, old), trial, best)
-        settled = settled + jnp.int32(closed)
         status = _end(best, tol, settled, steps, max_steps)
         diverged = ~finite & ~first & ~closed
         status = jnp.where(diverged, Status.DIVERGED, status)

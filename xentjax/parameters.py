@@ -40,6 +40,7 @@ class Support:
       free, constrain: to unconstrained reals and back; both act on the last `ndim` axes.
       part_of: the next larger support, if there is one.
       open: whether it differs from `part_of` by end points only, which a density gives no probability.
+      relative: whether the unconstrained coordinate is a logarithm, so that a distance in it has no units.
       discrete: whether the values are isolated.
     """
 
@@ -51,6 +52,7 @@ class Support:
     ndim: int = 0
     part_of: "Support | None" = None
     open: bool = False
+    relative: bool = False
     discrete: bool = False
 
     def __repr__(self) -> str:
@@ -122,7 +124,14 @@ def _identity(x: Array) -> Array:
 REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity)
 NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, part_of=REAL)
 POSITIVE = Support(
-    "a finite number > 0", lambda x: jnp.isfinite(x) & (x > 0), 1.0, jnp.log, jnp.exp, part_of=NON_NEGATIVE, open=True
+    "a finite number > 0",
+    lambda x: jnp.isfinite(x) & (x > 0),
+    1.0,
+    jnp.log,
+    jnp.exp,
+    part_of=NON_NEGATIVE,
+    open=True,
+    relative=True,
 )
 UNIT_INTERVAL = Support(
     "a number strictly between 0 and 1",
@@ -131,6 +140,7 @@ UNIT_INTERVAL = Support(
     lambda x: jnp.log(x) - jnp.log1p(-x),
     jax.nn.sigmoid,
     part_of=POSITIVE,
+    relative=True,
 )
 COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, part_of=NON_NEGATIVE, discrete=True)
 BINARY = Support("0 or 1", lambda x: (x == 0) | (x == 1), 1.0, part_of=COUNTS, discrete=True)
@@ -143,6 +153,7 @@ SIMPLEX = Support(
     lambda u: jax.nn.softmax(_append_zero(u)),
     ndim=1,
     part_of=REAL_VECTOR,
+    relative=True,
 )
 LOGITS = Support(
     "a vector of finite numbers, of which only the differences matter",
@@ -151,6 +162,7 @@ LOGITS = Support(
     lambda x: x[..., :-1] - x[..., -1:],
     _append_zero,
     ndim=1,
+    relative=True,
 )
 ORDERED = Support(
     "a vector of increasing finite numbers",
@@ -208,7 +220,7 @@ def _interval(low: float, high: float) -> Support:
 
     middle = low + (high - low) / 2
     name = f"a number strictly between {low} and {high}"
-    return Support(name, lambda x: (x > low) & (x < high), middle, free, constrain, part_of=REAL)
+    return Support(name, lambda x: (x > low) & (x < high), middle, free, constrain, part_of=REAL, relative=True)
 
 
 def simplex(default: Any = dataclasses.MISSING) -> Any:
@@ -338,3 +350,13 @@ def inside(model: Any) -> Array:
     """Whether every parameter of `model` is finite and inside its support: one boolean, traceable."""
     checks = [jnp.all(leaf.support.contains(leaf.value)) for leaf in named_leaves(model) if leaf.is_parameter]
     return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)
+
+
+def leaving(model: Any, fixed: Collection[str], steps: dict[str, Array]) -> Array:
+    """Whether one of these steps in unconstrained coordinates still moves a parameter by a tenth of an e-fold."""
+    moves = [
+        jnp.any(steps[leaf.name] > 0.1)
+        for leaf in named_leaves(model)
+        if leaf.name in steps and leaf.support.relative and leaf.name not in fixed
+    ]
+    return jnp.any(jnp.stack(moves)) if moves else jnp.asarray(False)

@@ -115,6 +115,7 @@ def _standard_errors(fit: Fit, total: Array) -> Any:
     free, constrain = unconstrain(fit.model, fit.fixed)
     point, unravel = ravel_pytree(free)
     unit = jnp.sqrt(jnp.abs(jnp.diagonal(fit.curvature)))
+    point = point.astype(fit.curvature.dtype)  # with no free parameter its type is the default
     covariance = jnp.linalg.inv(fit.curvature / jnp.outer(unit, unit)) / total.astype(point.dtype)
 
     def error(slopes: Array) -> Array:

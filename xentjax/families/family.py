@@ -123,5 +123,5 @@ def _whole_numbers(p: Family, num_points: int) -> tuple[Array, Array]:
         points = jnp.array([0.0, 1.0])
     else:
         first = jnp.maximum(jnp.floor(p.mean - num_points / 2), 0.0)  # type: ignore[attr-defined]
-        points = first + jnp.arange(num_points)
+        points = first + jnp.arange(num_points, dtype=jnp.result_type(first))
     return points, jnp.exp(jax.vmap(p.log_prob)(points))
