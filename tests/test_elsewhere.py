@@ -79,16 +79,13 @@ def test_distrax_normal_has_mean_and_deviation_of_the_data():
     assert_normal_of_the_data(xj.fit_mle(located(lambda p: distrax.Normal(p["loc"], p["scale"])), POSITIVE_DATA))
 
 
-def test_numpyro_normal_takes_a_projection_and_reads_cross_entropies():
+def test_numpyro_normal_takes_a_projection():
     dist = pytest.importorskip("numpyro.distributions")
-    truth = xj.Gamma(3.0, 0.5)
-    model = located(lambda p: dist.Normal(p["loc"], p["scale"]))
-    fit = xj.fit_kl(model, xj.quadrature(truth)).check()
-    # the mean and the deviation of the truth, to the accuracy of the quadrature
+    points = xj.quadrature(xj.Gamma(3.0, 0.5), 300)
+    fit = xj.fit_kl(located(lambda p: dist.Normal(p["loc"], p["scale"])), points).check()
+    # the mean and the deviation of the truth, to the accuracy of 300 points of the double-exponential rule
     np.testing.assert_allclose(fit.model.params["loc"], 6.0, rtol=1e-10)
     np.testing.assert_allclose(fit.model.params["scale"], 12**0.5, rtol=1e-10)
-    closed = xj.cross_entropy(truth, xj.Normal(6.0, 12**0.5))
-    np.testing.assert_allclose(fit.cross_entropy, closed, rtol=1e-10)
 
 
 @dataclasses.dataclass

@@ -1,6 +1,6 @@
 """Identities that every fit obeys: stationarity, invariances of the weights, one minimum by several ways.
 
-Shapes are shared, so that each family compiles twice: without weights and with them.
+All data have one shape and weights are always given, so that each family compiles once.
 """
 
 import functools
@@ -14,50 +14,56 @@ from jax.flatten_util import ravel_pytree
 import xentjax as xj
 from xentjax.estimation import _fit
 
-N = 200
+N = 300
 EPS = float(jnp.finfo(float).eps)
+# a mean of terms that are sums of several parts of up to ten nats
+NATS = 64 * EPS
 
-_covariance = jnp.array([[2.0, 0.6], [0.6, 1.0]])
-_mixture = xj.Mixture(jnp.array([0.4, 0.6]), xj.Normal(jnp.array([-2.0, 2.0]), jnp.array([0.8, 1.2])))
+_normals = xj.Normal(jnp.array([-2.0, 2.0]), jnp.array([0.8, 1.2]))
+_mixture = xj.Mixture(jnp.array([0.4, 0.6]), _normals)
 
-# name: what to fit, the distribution that the data come from, and a value that the model excludes
+# name: what to fit, data of a given size, and a value that the model excludes
 TABLE = {
-    "Bernoulli": (xj.Bernoulli, xj.Bernoulli(0.3), 0.5),
-    "Beta": (xj.Beta, xj.Beta(2.0, 3.0), 1.5),
-    "Categorical": (xj.Categorical(jnp.zeros(3)), xj.Categorical(jnp.array([0.2, -0.5, 0.0])), 3.0),
-    "Dirichlet": (xj.Dirichlet, xj.Dirichlet(jnp.array([2.0, 3.5, 1.2])), 0.7),
-    "Exponential": (xj.Exponential, xj.Exponential(0.5), -1.0),
-    "Gamma": (xj.Gamma, xj.Gamma(3.0, 0.5), -1.0),
-    "Geometric": (xj.Geometric, xj.Geometric(0.3), 0.5),
-    "Laplace": (xj.Laplace, xj.Laplace(1.0, 2.0), jnp.inf),
-    "LogNormal": (xj.LogNormal, xj.LogNormal(2.0, 0.5), 0.0),
-    "Mixture": (_mixture, _mixture, jnp.inf),
-    "MultivariateNormal": (xj.MultivariateNormal, xj.MultivariateNormal(jnp.ones(2), _covariance), jnp.inf),
-    "NegativeBinomial": (xj.NegativeBinomial, xj.NegativeBinomial(4.0, 0.5), -1.0),
-    "Normal": (xj.Normal, xj.Normal(1.0, 2.0), jnp.inf),
-    "Poisson": (xj.Poisson, xj.Poisson(3.0), 1.5),
-    "StudentT": (xj.StudentT, xj.StudentT(3.0, 1.0, 2.0), jnp.inf),
-    "Weibull": (xj.Weibull, xj.Weibull(1.5, 2.0), -1.0),
+    "Bernoulli": (xj.Bernoulli, lambda rng, n: rng.binomial(1, 0.3, n), 0.5),
+    "Beta": (xj.Beta, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
+    "Categorical": (xj.Categorical(jnp.zeros(3)), lambda rng, n: rng.choice(3, n, p=[0.5, 0.2, 0.3]), 3),
+    "Dirichlet": (xj.Dirichlet, lambda rng, n: rng.dirichlet([2.0, 3.5, 1.2], n), 0.7),
+    "Exponential": (xj.Exponential, lambda rng, n: rng.exponential(2.0, n), -1.0),
+    "Gamma": (xj.Gamma, lambda rng, n: rng.gamma(3.0, 2.0, n), -1.0),
+    "Geometric": (xj.Geometric, lambda rng, n: rng.geometric(0.3, n) - 1, 0.5),
+    "Laplace": (xj.Laplace, lambda rng, n: rng.laplace(1.0, 2.0, n), jnp.inf),
+    "LogNormal": (xj.LogNormal, lambda rng, n: rng.lognormal(2.0, 0.5, n), 0.0),
+    "Mixture": (_mixture, lambda rng, n: rng.choice([-2.0, 2.0], n) + rng.normal(size=n), jnp.inf),
+    "MultivariateNormal": (
+        xj.MultivariateNormal,
+        lambda rng, n: rng.multivariate_normal([1.0, 1.0], [[2.0, 0.6], [0.6, 1.0]], n),
+        jnp.inf,
+    ),
+    "NegativeBinomial": (xj.NegativeBinomial, lambda rng, n: rng.negative_binomial(2, 1 / 3, n), -1.0),
+    "Normal": (xj.Normal, lambda rng, n: rng.normal(1.0, 2.0, n), jnp.inf),
+    "Poisson": (xj.Poisson, lambda rng, n: rng.poisson(3.0, n), 1.5),
+    "StudentT": (xj.StudentT, lambda rng, n: 1.0 + 2.0 * rng.standard_t(3.0, n), jnp.inf),
+    "Weibull": (xj.Weibull, lambda rng, n: 2.0 * rng.weibull(1.5, n), -1.0),
 }
-# the start is already the answer, up to the rounding of the means
-CLOSED = ("Bernoulli", "Exponential", "Geometric", "Laplace", "LogNormal", "MultivariateNormal", "Normal", "Poisson")
+# scalars whose start is already the answer, up to the rounding of the means
+CLOSED = ("Bernoulli", "Exponential", "Geometric", "Laplace", "LogNormal", "Normal", "Poisson")
 
 every_family = pytest.mark.parametrize("name", TABLE)
 
 
 @functools.cache
-def draw(name, seed=0, size=N):
-    """`size` points of a family's distribution; of Dirichlet and MultivariateNormal [size, d]."""
-    x = TABLE[name][1].sample(jax.random.key(seed), (size,))
-    return np.asarray(x, float)
+def draw(name, seed=0):
+    """Data of a family: N numbers, or N vectors for Dirichlet and MultivariateNormal."""
+    x = TABLE[name][1](np.random.default_rng(seed), N)
+    return x if name == "Categorical" else np.asarray(x, float)
 
 
 @functools.cache
 def fitted(name, seed=0):
-    return xj.fit_mle(TABLE[name][0], draw(name, seed)).check()
+    return fit(name, draw(name, seed))
 
 
-def fit(name, x, weights=None):
+def fit(name, x, weights=np.ones(N)):  # noqa: B008 - never written to
     return xj.fit_mle(TABLE[name][0], x, weights=weights).check()
 
 
@@ -68,11 +74,11 @@ def coordinates(model):
 def assert_same(one, other, roundings=16):
     """Two fits of the same data agree, in unconstrained coordinates."""
     a, b = coordinates(one.model), coordinates(other.model)
-    # sums over 200 points round by about sqrt(200) = 14 eps; solving for the parameters multiplies by the condition
+    # sums over 300 points round by about sqrt(300) = 17 eps; solving for the parameters multiplies by the condition
     condition = np.linalg.cond(np.asarray(one.curvature))
     np.testing.assert_allclose(a, b, rtol=0, atol=roundings * EPS * condition * (1 + np.max(np.abs(a))))
     # errors of the parameters enter squared; what is left is the rounding of the terms, of the order of one nat
-    np.testing.assert_allclose(one.cross_entropy, other.cross_entropy, rtol=16 * EPS, atol=16 * EPS)
+    np.testing.assert_allclose(one.cross_entropy, other.cross_entropy, rtol=0, atol=NATS)
 
 
 @jax.jit
@@ -86,31 +92,38 @@ def cross_entropy_and_score(model, x):
 def test_mean_score_is_zero_and_gap_is_closed(name):
     found = fitted(name)
     cross_entropy, score = cross_entropy_and_score(found.model, draw(name))
-    # after the last Newton step what is left of the gradient is the rounding of sums over 200 points
-    np.testing.assert_allclose(ravel_pytree(score)[0], 0.0, atol=1e-13 * 200**0.5)
-    np.testing.assert_allclose(found.cross_entropy, cross_entropy, rtol=16 * EPS, atol=16 * EPS)
+    # after the last Newton step what is left of the gradient is the rounding of sums over 300 points
+    np.testing.assert_allclose(ravel_pytree(score)[0], 0.0, atol=EPS * 300)
+    np.testing.assert_allclose(found.cross_entropy, cross_entropy, rtol=0, atol=NATS)
     assert 0 <= found.gap <= 1e-12
     assert found.observations == N
 
 
+# one family for each way to an objective: statistics read once, subgradients, points in blocks
+@pytest.mark.parametrize("name", ["Gamma", "Laplace", "Weibull"])
+def test_weights_of_one_are_no_weights(name):
+    assert_same(fit(name, draw(name), None), fitted(name))
+
+
 @every_family
-def test_weights_of_one_are_no_weights_and_only_ratios_count(name):
+def test_only_ratios_of_weights_count(name):
     x = draw(name)
-    assert_same(fitted(name), fit(name, x, np.ones(N)))
     weights = np.random.default_rng(1).uniform(0.2, 1.8, N)
-    one, other = fit(name, x, weights), fit(name, x, 0.3 * weights)
-    assert_same(one, other)
-    # the standard errors do know how many observations there are
-    ratio = jax.tree.map(lambda a, b: b / a, one.standard_errors(), other.standard_errors())
+    assert_same(fit(name, x, weights), fit(name, x, 0.3 * weights))
+
+
+def test_standard_errors_know_the_total_of_the_weights():
+    x = draw("Gamma")
+    one, four = (fit("Gamma", x, np.full(N, weight)).standard_errors() for weight in (1.0, 4.0))
     # as many digits as the inverse of the curvature has
-    np.testing.assert_allclose(jax.tree.leaves(ratio)[0], 0.3**-0.5, rtol=1e-8)
+    np.testing.assert_allclose(one.rate, 2 * four.rate, rtol=1e-10)
 
 
 @every_family
 def test_weight_two_is_a_repeated_point_and_weight_zero_a_removed_one(name):
     half = draw(name)[: N // 2]
     junk = np.full_like(half, TABLE[name][2])
-    junk[::2] = np.nan
+    junk[::2] = np.nan if junk.dtype == float else -1
     weights = np.repeat([2.0, 0.0], N // 2)
     assert_same(fit(name, np.concatenate([half, half])), fit(name, np.concatenate([half, junk]), weights))
 
@@ -138,7 +151,7 @@ def test_order_does_not_matter(name):
 
 @every_family
 def test_maximum_likelihood_is_the_projection_of_the_data(name):
-    projection = xj.fit_kl(TABLE[name][0], xj.Empirical(jnp.asarray(draw(name))))
+    projection = xj.fit_kl(TABLE[name][0], xj.Empirical(draw(name), np.ones(N)))
     for a, b in zip(jax.tree.leaves(fitted(name)), jax.tree.leaves(projection), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -160,48 +173,40 @@ def test_users_functions_are_traced_once_for_data_of_one_shape():
         return xj.Normal(params["loc"], jnp.ones(())).log_prob(x)
 
     x = draw("Normal")
-    means = []
-    for data in (x, x + 1.0, x * 2.0):
-        means.append(float(xj.fit_mle(xj.Density({"loc": 0.0}, log_prob), data).model.params["loc"]))
-        traced = len(calls) if len(means) == 1 else traced
+    first = xj.fit_mle(xj.Density({"loc": 0.0}, log_prob), x)
+    traced = len(calls)
+    second = xj.fit_mle(xj.Density({"loc": 0.5}, log_prob), x + 1.0)
     assert len(calls) == traced > 0
-    np.testing.assert_allclose(means, [x.mean(), x.mean() + 1, 2 * x.mean()], rtol=16 * EPS)
+    np.testing.assert_allclose(second.model.params["loc"], first.model.params["loc"] + 1.0, rtol=16 * EPS)
 
 
-@pytest.mark.parametrize("name", ["Gamma", "Laplace", "NegativeBinomial", "Normal", "Poisson", "Weibull"])
+@pytest.mark.parametrize("name", ["Gamma", "Normal", "Weibull"])
 def test_float32_fit_is_within_1e_6_nats_of_the_minimum(name):
     x = draw(name).astype(np.float32)
-    found = xj.fit_mle(TABLE[name][0], x).check()
+    found = fit(name, x, np.ones(N, np.float32))
     assert {leaf.dtype for leaf in jax.tree.leaves(found.model)} == {jnp.dtype("float32")}
     # the same data in float64: their minimum, and the value there of the float32 parameters
     exact = fit(name, x.astype(float))
     wide = jax.tree.map(lambda leaf: leaf.astype(float), found.model)
     reached, _ = cross_entropy_and_score(wide, x.astype(float))
     # parameters are wrong by some eps = 1e-7, which enter squared; 1e-6 is what the toolkit promises
-    assert -16 * EPS <= reached - exact.cross_entropy <= 1e-6
+    assert -NATS <= reached - exact.cross_entropy <= 1e-6
     np.testing.assert_allclose(found.cross_entropy, exact.cross_entropy, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["Gamma", "NegativeBinomial"])
+@pytest.mark.parametrize("name", ["Gamma", "Weibull"])
 def test_vmap_of_fits_is_fits_one_by_one(name):
-    seeds = range(4)
-    lanes = jax.vmap(lambda x: xj.fit_mle(TABLE[name][0], x))(np.stack([draw(name, seed) for seed in seeds]))
+    lanes = jax.vmap(lambda x: xj.fit_mle(TABLE[name][0], x))(np.stack([draw(name, seed) for seed in range(4)]))
     assert lanes.check() is lanes
     assert lanes.status.shape == (4,)
-    errors = jax.vmap(lambda lane: lane.standard_errors())(lanes)
-    for seed in seeds:
-        single = fitted(name, seed)
-        assert_same(single, jax.tree.map(lambda leaf, seed=seed: leaf[seed], lanes))
-        for a, b in zip(jax.tree.leaves(single.standard_errors()), jax.tree.leaves(errors), strict=True):
-            # as many digits as the inverse of the curvature has
-            np.testing.assert_allclose(a, b[seed], rtol=1e-8)
+    for seed in range(4):
+        assert_same(fitted(name, seed), jax.tree.map(lambda leaf, seed=seed: leaf[seed], lanes))
 
 
-@pytest.mark.parametrize("name", ["Gamma", "Weibull"])
-def test_jit_changes_nothing(name):
-    found = jax.jit(lambda x: xj.fit_mle(TABLE[name][0], x))(draw(name))
+def test_jit_changes_nothing():
+    found = jax.jit(lambda x: xj.fit_mle(xj.Gamma, x))(draw("Gamma"))
     assert found.check() is found
-    assert_same(fitted(name), found)
+    assert_same(fitted("Gamma"), found)
 
 
 # the closed form of the first column's expectations against the same from points
@@ -216,16 +221,15 @@ PAIRS = [
     (xj.LogNormal(0.3, 0.6), "Weibull"),
     (xj.Gamma(2.5, 1.3), "Exponential"),
     (xj.NegativeBinomial(3.0, 0.5), "Geometric"),
-    (xj.Gamma(2.5, 1.3), "Laplace"),
 ]
 
 
 @pytest.mark.parametrize(("p", "name"), PAIRS, ids=[f"{type(p).__name__}-{name}" for p, name in PAIRS])
 def test_projection_in_closed_form_is_the_projection_of_its_quadrature(p, name):
-    count = N // 2 if isinstance(p, xj.Mixture) else N
+    count = N // 2 if isinstance(p, xj.Mixture) else N  # a mixture takes this many of each component
     closed = xj.fit_kl(TABLE[name][0], p).check()
     points = xj.fit_kl(TABLE[name][0], xj.quadrature(p, count)).check()
     for a, b in zip(jax.tree.leaves(closed.model), jax.tree.leaves(points.model), strict=True):
-        # 200 points of the double-exponential rule integrate smooth functions to about 1e-13
+        # 300 points of the double-exponential rule integrate smooth functions to about 1e-13
         np.testing.assert_allclose(a, b, rtol=1e-10)
     np.testing.assert_allclose(closed.cross_entropy, points.cross_entropy, rtol=1e-10)

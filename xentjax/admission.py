@@ -31,13 +31,21 @@ def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, max_
             "call it, as in optimizer=optax.adam(1e-2), or leave it None for Newton's method."
         )
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise ValueError(f"{caller}: found max_steps={max_steps!r}, but a whole number ≥ 1 is needed.")
+        raise ValueError(f"{caller}: found max_steps={max_steps!r}, but a whole number ≥ 1 is needed; leave it out.")
+    if inspect.isclass(source):
+        raise TypeError(
+            f"{caller}: found the class {source.__name__} as the source, but a distribution is needed; give its "
+            f"parameters, as in {source.__name__}(...)."
+        )
     if isinstance(source, Empirical):
         return _admit_data(caller, model, source)
     if hasattr(source, "expect"):
         return source
-    p = probabilities(caller, "source", source, -1, None)
-    return Empirical(jnp.arange(p.shape[-1]), p)
+    try:
+        p = probabilities(caller, "source", source, -1, None)
+    except ValueError as error:
+        raise ValueError(f"{error} Observations go to fit_mle(model, x), or here as Empirical(x).") from None
+    return Empirical(jnp.arange(p.shape[-1]), p, drawn=False)
 
 
 def _check_model(caller: str, model: Any) -> None:
@@ -87,7 +95,7 @@ def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
     for name, value in fixed.items() if isinstance(fixed, Mapping) else ():
         support = supports[name]
         if support is not None and not _traced(value) and not np.all(support.contains(jnp.asarray(value, float))):
-            raise ValueError(f"{caller}: found fixed={{{name!r}: {value}}}, but {support.name} is needed.")
+            raise ValueError(f"{caller}: found fixed={{{name!r}: {value}}}, but {support.name} is needed; change it.")
 
 
 def _traced(tree: Any) -> bool:
@@ -95,18 +103,28 @@ def _traced(tree: Any) -> bool:
 
 
 def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
-    data = jax.tree.map(lambda leaf: _as_array(caller, leaf), source.data)
+    if hasattr(source.data, "log_prob"):
+        name = source.data.__name__ if inspect.isclass(source.data) else type(source.data).__name__
+        raise TypeError(
+            f"{caller}: found the distribution {name} as the data, but arrays of observations are needed; "
+            "a distribution is the source of fit_kl(model, source)."
+        )
+    # a family's points are one array; for other models a list is a pytree, such as [x, y]
+    data = _as_array(caller, source.data) if _support(model) else source.data
+    data = jax.tree.map(lambda leaf: _as_array(caller, leaf), data)
     leaves = jax.tree.leaves(data)
     lengths = [jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in leaves]
     if not leaves or lengths[0] is None or any(n != lengths[0] for n in lengths):
         shapes = ", ".join(str(jnp.shape(leaf)) for leaf in leaves) or "nothing"
         raise ValueError(
             f"{caller}: found data of shape {shapes}, but arrays with one common leading axis, that of the "
-            "observations, are needed; for a single observation write [x]."
+            "observations, are needed; for a single observation write [x], for a list numpy.asarray(x)."
         )
     n = lengths[0]
     if n == 0:
-        raise ValueError(f"{caller}: found an empty array, but at least one observation is needed.")
+        raise ValueError(
+            f"{caller}: found an empty array, but at least one observation is needed; check how the data were selected."
+        )
     support = _support(model)
     if support is not None and any(leaf.ndim != 1 + support.ndim for leaf in leaves):
         shape = "[n]" if support.ndim == 0 else "[n, d]"
@@ -124,14 +142,17 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
                 "needed; check that zero weights were not dropped."
             )
         weights = weights.astype(jnp.result_type(float)) if weights.dtype.kind in "iub" else weights
-    return Empirical(data, weights)
+    return Empirical(data, weights, source.drawn)
 
 
 def _as_array(caller: str, leaf: Any) -> Array:
     """As a JAX array; whole numbers that would wrap or round are refused."""
     if isinstance(leaf, Array):
         return leaf
-    array = np.asarray(leaf)
+    try:
+        array = np.asarray(leaf)
+    except ValueError:  # rows of unequal length
+        array = np.asarray(None)
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{caller}: found data of type {array.dtype}, but numbers are needed; "
@@ -141,9 +162,11 @@ def _as_array(caller: str, leaf: Any) -> Array:
         limit = 1 / float(jnp.finfo(jnp.result_type(float)).eps) * 2
         largest = max(abs(int(array.min())), abs(int(array.max())))
         if largest > limit:
+            double = jnp.result_type(float) == jnp.float64
+            remedy = "count in larger units" if double else "jax.config.update('jax_enable_x64', True) gives float64"
             raise ValueError(
                 f"{caller}: found the whole number {largest}, but beyond {int(limit)} whole numbers are not exact in "
-                f"{jnp.result_type(float)}; enable float64 with jax.config.update('jax_enable_x64', True)."
+                f"{jnp.result_type(float)}; {remedy}."
             )
     return jnp.asarray(array)
 
@@ -203,10 +226,14 @@ def _explain_data(caller: str, model: Any, source: Empirical) -> None:
         bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
         if bad.size:
             raise ValueError(
-                f"{caller}: found weights[{bad[0]}] = {weights[bad[0]]}, but finite weights ≥ 0 are needed."
+                f"{caller}: found weights[{bad[0]}] = {weights[bad[0]]}, but finite weights ≥ 0 are needed; "
+                "correct it, or write 0 to leave the observation out."
             )
         if not np.any(weights > 0):
-            raise ValueError(f"{caller}: found only weights of 0, but at least one positive weight is needed.")
+            raise ValueError(
+                f"{caller}: found only weights of 0, but at least one positive weight is needed; check "
+                "how they were computed."
+            )
     counted = True if source.weights is None else np.asarray(source.weights) > 0
     index = int(np.flatnonzero(~np.asarray(_good_points(model, source.data)) & counted)[0])
     point = jax.tree.map(lambda leaf: np.asarray(leaf)[index], source.data)

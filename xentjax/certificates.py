@@ -55,11 +55,10 @@ def second_order(objective: Callable[[Any], Array], point: Array, unravel: Calla
 
 def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> tuple[Array, ...]:
     """Gap, step, its slope, bend and length, and whether the Hessian is positive semidefinite to rounding."""
-    tiny, eps = jnp.finfo(g.dtype).tiny, jnp.finfo(g.dtype).eps
+    eps = jnp.finfo(g.dtype).eps
     # unit diagonal first: the decomposition is then as accurate for parameters of any units
     diagonal = jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1))
-    # where there is no curvature, as much as would stop within reach
-    unit = jnp.sqrt(jnp.maximum(diagonal, jnp.abs(g) / reach + tiny))
+    unit = _units(g, hessian, diagonal, reach)
     values, vectors = _eigen(hessian / (unit[:, None] * unit[None, :]))
     slopes = (g / unit) @ vectors
     largest = jnp.max(jnp.abs(values))
@@ -78,6 +77,20 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     # an infinite derivative is no certificate
     gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.sum(decrements), jnp.nan)
     return gap, step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave)
+
+
+def _units(g: Array, hessian: Array, diagonal: Array, reach: Array) -> Array:
+    """A scale for each coordinate: the root of its curvature; where there is none, what its couplings need, or a
+    curvature that would stop within reach."""
+    root = jnp.sqrt(diagonal)
+    coupling = jnp.abs(hessian)
+    scaled = coupling / jnp.where(root > 0, root, 1.0)[None, :]
+    coupling = jnp.where((root > 0)[None, :], scaled, jnp.sqrt(coupling))
+    # a positive definite matrix has couplings below the root, so that only others are changed
+    least = jnp.sqrt(jnp.abs(g) / reach + jnp.finfo(g.dtype).tiny)
+    unit = jnp.maximum(jnp.maximum(root, jnp.max(coupling, -1)), least)
+    # a coordinate without slope or curvature is not to blow up the rounding of its couplings
+    return jnp.maximum(unit, jnp.finfo(g.dtype).eps ** 0.5 * jnp.max(unit))
 
 
 def _eigen(matrix: Array) -> tuple[Array, Array]:
@@ -131,5 +144,5 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
     step, residual, _, _, convex = jax.lax.while_loop(unfinished, iterate, (zero, -g, -g, 0, jnp.asarray(True)))
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
-    gap = jnp.where(convex, -0.5 * slope, jnp.inf)
+    gap = jnp.where(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)
     return Certificate(point, value, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, g, None)

@@ -136,7 +136,7 @@ def _fit(
     status = verdict(found, names, best, unravel, status)
     status = jnp.where(degenerate, Status.BAD_START, status)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
-    total = source.total if isinstance(source, Empirical) else None
+    total = source.total if isinstance(source, Empirical) and source.drawn else None
     return Fit(found, best.value, best.gap, status, steps, best.hessian, total, names)
 
 

@@ -161,7 +161,7 @@ def _as_source(p: Any) -> Any:
     if _is_distribution(p):
         return p
     p = probabilities("cross_entropy", "p", p, -1, None)
-    return Empirical(jnp.arange(p.shape[-1]), p)
+    return Empirical(jnp.arange(p.shape[-1]), p, drawn=False)
 
 
 def _over_points(p: Any, q: Any) -> Array:

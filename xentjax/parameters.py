@@ -143,7 +143,7 @@ UNIT_INTERVAL = Support(
     relative=True,
 )
 COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, part_of=NON_NEGATIVE, discrete=True)
-BINARY = Support("0 or 1", lambda x: (x == 0) | (x == 1), 1.0, part_of=COUNTS, discrete=True)
+BINARY = Support("0 or 1", lambda x: (as_float(x) == 0) | (as_float(x) == 1), 1.0, part_of=COUNTS, discrete=True)
 REAL_VECTOR = Support("a vector of finite numbers", lambda x: jnp.isfinite(x).all(-1), 0.0, ndim=1)
 SIMPLEX = Support(
     "a vector of numbers > 0 that sum to 1",

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax.records import record
+from xentjax.records import record, static
 from xentjax.statistics import About, Center, weighted_mean
 
 
@@ -23,6 +23,8 @@ class Empirical:
     Args:
       data: an array [n, ...] or any pytree of arrays with one leading observation axis; a point is what is left.
       weights: non-negative numbers [n], or None for ones. A weight of 2 counts a point twice, 0 removes it.
+      drawn: whether the points were drawn, so that a fit to them has standard errors; the points of a quadrature
+        rule were not.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -32,6 +34,7 @@ class Empirical:
 
     data: Any
     weights: Any = None
+    drawn: bool = static(True)
 
     @property
     def total(self) -> Array:
@@ -50,7 +53,7 @@ class Empirical:
         def replace(leaf: Array) -> Array:
             return jnp.where(removed.reshape((-1,) + (1,) * (leaf.ndim - 1)), leaf[first][None], leaf)
 
-        return Empirical(jax.tree.map(replace, self.data), self.weights)
+        return Empirical(jax.tree.map(replace, self.data), self.weights, self.drawn)
 
     def expect(self, f: Callable[[Any], Any]) -> Any:
         """E[f(x)] for a function of one point that returns a scalar or a pytree."""
@@ -157,4 +160,4 @@ def quadrature(p: Any, num_points: int = 512) -> Empirical:
             f"quadrature: {num_points} points hold a mass of {float(mass):.6g} of {p!r}, but 1 to within 1e-6 is "
             "needed; pass a larger num_points, or use monte_carlo(p, key, num_samples)."
         )
-    return Empirical(points, weights)
+    return Empirical(points, weights, drawn=False)

@@ -208,7 +208,9 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 def indicators(size: int) -> Center:
     """The vector [size] that is 1 at the category x and 0 elsewhere; its mean is the vector of frequencies."""
-    return Center(f"indicators of {size} categories", lambda x: jax.nn.one_hot(x, size), size, indicators)
+    return Center(
+        f"indicators of {size} categories", lambda x: jax.nn.one_hot(jnp.asarray(x).astype(int), size), size, indicators
+    )
 
 
 def summarize(source: Any, statistics: tuple) -> tuple[Array, ...]:

@@ -12,7 +12,7 @@ from xentjax import _nodes
 from xentjax._numerics import as_float
 from xentjax.parameters import BINARY, NON_NEGATIVE, POSITIVE, Support, named_leaves
 from xentjax.records import record
-from xentjax.statistics import from_table, log, log_square
+from xentjax.statistics import Center, Spread, from_table, log, log_square
 
 
 @dataclass_transform(frozen_default=True)
@@ -53,9 +53,10 @@ class Family:
         """
         value = from_table(self.expectations(), f)
         if value is None:
-            name = type(self).__name__
+            name, what = type(self).__name__, getattr(f, "spread", f)
+            what = what if isinstance(what, (Center, Spread)) else "a function given by its values"
             raise TypeError(
-                f"{name}.expect: found no closed form for the expectation of {getattr(f, 'spread', f)} under {name}; "
+                f"{name}.expect: found no closed form for the expectation of {what} under {name}; "
                 "take the expectation over points instead: quadrature(p) is exact to rounding for scalar "
                 "distributions, monte_carlo(p, key, num_samples) serves all; both return a source."
             )

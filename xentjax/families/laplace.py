@@ -84,9 +84,9 @@ def _median(source: Empirical) -> Array:
     weights = jnp.ones_like(x) if source.weights is None else source.weights
     order = jnp.argsort(x)
     total = jnp.cumsum(weights[order])
-    half = 0.5 * total[-1]
+    half, slack = 0.5 * total[-1], 4 * jnp.finfo(total.dtype).eps * total[-1]
     last = x.shape[0] - 1
-    lower = jnp.minimum(jnp.searchsorted(total, half, side="left"), last)
-    upper = jnp.minimum(jnp.searchsorted(total, half, side="right"), last)
-    # a point of weight 0 may be met first; the next of positive weight ends the interval
+    lower = jnp.minimum(jnp.searchsorted(total, half - slack, side="left"), last)
+    upper = jnp.minimum(jnp.searchsorted(total, half + slack, side="right"), last)
+    # the sums round: half the weight within that slack is half; a point of weight 0 cannot end the interval
     return 0.5 * (x[order][lower] + x[order][upper])

@@ -1,0 +1,219 @@
+"""Every refusal says where, what was found against what is needed, and what to do."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import xentjax as xj
+
+X = np.array([1.0, 2.0, 3.0, 4.0, 6.0])
+# one shape and few families, so that the refusals that come from inside a compiled fit compile little
+
+
+def changed(index, value, x=X):
+    return np.where(np.arange(len(x)) == index, value, x)
+
+
+BAD_DATA = {
+    "constant": (xj.Normal, np.full(5, 2.0), r"found 5 equal observations, 2.0, but Normal needs .* differ.*; hold"),
+    "single point": (xj.Normal, np.array([2.0]), r"found a single observation, 2.0, but Normal needs .* gather more"),
+    "scalar": (xj.Normal, 2.0, r"found data of shape \(\), but .* leading axis.* for a single .* write \[x\]"),
+    "empty": (xj.Normal, np.array([]), r"found an empty array, but at least one observation is needed; "),
+    "negative": (xj.Gamma, changed(2, -3.0), r"found data\[2\] = -3.0, but Gamma needs .* > 0; correct or"),
+    "infinite": (xj.Normal, changed(1, np.inf), r"found data\[1\] = inf, but Normal needs .* a finite number;"),
+    "not binary": (xj.Bernoulli, np.array([1, 0, 1.5, 0, 1]), r"found data\[2\] = 1.5, but Bernoulli .* 0 or 1;"),
+    "no count": (xj.Poisson, changed(3, -1.0), r"found data\[3\] = -1.0, but Poisson needs .* whole number ≥ 0; "),
+    "fraction": (xj.Poisson, changed(0, 0.5), r"found data\[0\] = 0.5, but Poisson needs .* whole number ≥ 0; "),
+    "nan": (xj.Normal, changed(4, np.nan), r"found data\[4\] = nan, but numbers are needed; drop the observation"),
+    "nan, Gamma": (xj.Gamma, changed(4, np.nan), r"found data\[4\] = nan, but numbers are needed; drop the obs"),
+    "matrix": (xj.Normal, np.ones((5, 2)), r"found data of shape \(5, 2\), but Normal needs \[n\]; flatten"),
+    "vector": (xj.MultivariateNormal, X, r"found data of shape \(5,\), but Multivar.* needs \[n, d\]; stack"),
+    "too large": (xj.Poisson, np.array([1, 2**60, 3]), rf"found the whole number {2**60}, but beyond {2**53} .*;"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_data_that_cannot_be_used(name):
+    family, x, message = BAD_DATA[name]
+    with pytest.raises(ValueError, match="fit_mle: " + message):
+        xj.fit_mle(family, x)
+
+
+NO_ARRAYS = {
+    "ragged": [[1.0, 2.0], [3.0]],
+    "strings": ["1.0", "2.0"],
+    "array of strings": np.array(["1.0", "2.0"]),
+    "array of objects": np.array([1.0, None]),
+}
+
+
+@pytest.mark.parametrize("name", NO_ARRAYS)
+def test_data_that_are_no_arrays_of_numbers(name):
+    with pytest.raises((TypeError, ValueError), match=r"fit_mle: found .*, but .* needed; .*asarray"):
+        xj.fit_mle(xj.Normal, NO_ARRAYS[name])
+
+
+BAD_WEIGHTS = {
+    "negative": (changed(2, -1.0), r"found weights\[2\] = -1.0, but finite weights ≥ 0 are needed; "),
+    "nan": (changed(0, np.nan), r"found weights\[0\] = nan, but finite weights ≥ 0 are needed; "),
+    "infinite": (changed(1, np.inf), r"found weights\[1\] = inf, but finite weights ≥ 0 are needed; "),
+    "all zero": (np.zeros(5), r"found only weights of 0, but at least one positive weight is needed; "),
+    "too few": (np.ones(4), r"found weights of shape \(4,\) for 5 observations, but one weight .* check that"),
+    "matrix": (
+        np.ones((5, 1)),
+        r"found weights of shape \(5, 1\) for 5 observations, but one weight for each",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WEIGHTS)
+def test_weights_that_are_no_weights(name):
+    weights, message = BAD_WEIGHTS[name]
+    with pytest.raises(ValueError, match="fit_mle: " + message):
+        xj.fit_mle(xj.Normal, X, weights=weights)
+
+
+BAD_FIXED = {
+    "unknown, class": (
+        xj.Normal,
+        {"sigma": 1.0},
+        r"found fixed='sigma', but Normal has the parameters loc, scale; use",
+    ),
+    "unknown, instance": (
+        xj.Normal(0.0, 1.0),
+        ["sigma"],
+        r"found fixed='sigma', but Normal has the .* loc, scale; use",
+    ),
+    "outside, class": (
+        xj.Normal,
+        {"scale": -1.0},
+        r"found fixed=\{'scale': -1.0\}, but a finite number > 0 is needed; ",
+    ),
+    "outside, instance": (xj.Normal(0.0, 1.0), {"scale": 0.0}, r"found fixed=\{'scale': 0.0\}, but .* > 0 is needed; "),
+    "no values": (
+        xj.Normal,
+        ["scale"],
+        r"found names to hold without values, \['scale'\], but .* write fixed=\{'scale'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FIXED)
+def test_parameters_that_cannot_be_held(name):
+    model, fixed, message = BAD_FIXED[name]
+    with pytest.raises(ValueError, match="fit_mle: " + message):
+        xj.fit_mle(model, X, fixed=fixed)
+
+
+def test_a_single_name_to_hold_needs_brackets():
+    with pytest.raises(TypeError, match=r"fit_mle: found fixed='scale', but a collection .* write \['scale'\]"):
+        xj.fit_mle(xj.Normal, X, fixed="scale")
+
+
+class Unregistered:
+    """No pytree: its parameters cannot be seen."""
+
+    def __init__(self):
+        self.rate = 1.0
+
+    def log_prob(self, x):
+        return jnp.log(self.rate) - self.rate * x
+
+
+@xj.record
+class Startless:
+    """A record has no start from data."""
+
+    rate: xj.Parameter = xj.positive(1.0)
+
+    def log_prob(self, x):
+        return jnp.log(self.rate) - self.rate * x
+
+
+def decay(params, x):
+    return jnp.log(params) - params * x
+
+
+BAD_MODEL = {
+    "Categorical": (
+        xj.Categorical,
+        r"found the class Categorical, whose structure .* pass an instance .* Categorical\(",
+    ),
+    "Mixture": (xj.Mixture, r"found the class Mixture, whose structure .* pass an instance .* Mixture\("),
+    "record": (Startless, r"fit_mle: found the class Startless, which computes no start .* fit_mle\(Startless\(\.\.\."),
+    "function": (decay, r"fit_mle: found the function 'decay' as the model, but .* wrap it: Density\("),
+    "no pytree": (Unregistered(), r"fit_mle: found a Unregistered, which is no pytree.* @xentjax.record.* Built\("),
+    "swapped": (X, r"fit_mle: found a ndarray as the model, but .* the model comes first, as in fit_mle\(Gamma"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MODEL)
+def test_models_that_are_no_models(name):
+    model, message = BAD_MODEL[name]
+    with pytest.raises(TypeError, match=message):
+        xj.fit_mle(model, xj.Gamma if name == "swapped" else X)
+
+
+def test_an_optimizer_that_was_not_called():
+    with pytest.raises(
+        TypeError, match=r"fit_mle: found optimizer=<function adam.*; call it, as in .*optax.adam\(1e-2\)"
+    ):
+        xj.fit_mle(xj.Normal, X, optimizer=optax.adam)
+
+
+@pytest.mark.parametrize("steps", [0, 2.5, True])
+def test_steps_that_are_no_count(steps):
+    with pytest.raises(ValueError, match=rf"fit_mle: found max_steps={steps}, but a whole number ≥ 1 is needed; "):
+        xj.fit_mle(xj.Normal, X, max_steps=steps)
+
+
+@pytest.mark.parametrize("x", [X, changed(1, -2.0)], ids=["positive", "mixed"])
+def test_data_given_as_a_source_are_sent_to_the_function_for_data(x):
+    with pytest.raises((TypeError, ValueError), match=r"fit_kl: found .* fit_mle"):
+        xj.fit_kl(xj.Gamma, x)
+
+
+def test_a_distribution_given_as_data_is_sent_to_the_function_for_distributions():
+    with pytest.raises((TypeError, ValueError), match=r"fit_mle: found .*Gamma.* fit_kl"):
+        xj.fit_mle(xj.Normal, xj.Gamma(2.0, 1.0))
+
+
+def test_a_class_is_no_source():
+    with pytest.raises(TypeError, match=r"fit_kl: found the class Gamma.*, but .* needed"):
+        xj.fit_kl(xj.Normal, xj.Gamma)
+
+
+def test_probabilities_that_do_not_sum_to_one_are_no_source():
+    with pytest.raises(ValueError, match=r"fit_kl: found source with a total of 0.4 .*, but 1 is needed; divide by"):
+        xj.fit_kl(xj.Poisson, np.array([0.2, 0.2]))
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "found"),
+    [
+        (xj.Poisson, xj.NegativeBinomial(1.0, 1.0), r"log Γ\(x \+ 1\)"),
+        (xj.StudentT(4.0, 0.0, 1.0), xj.Normal(0.0, 1.0), ""),
+    ],
+    ids=["Poisson", "StudentT"],
+)
+def test_without_a_closed_form_the_ways_by_points_are_named(model, source, found):
+    with pytest.raises(TypeError, match=rf"found no closed form .*{found}.* quadrature.* monte_carlo"):
+        xj.fit_kl(model, source)
+
+
+QUANTITIES = {"log_likelihood": lambda fit: fit.log_likelihood, "standard_errors": lambda fit: fit.standard_errors()}
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_a_fit_to_a_distribution_has_no_number_of_observations(name):
+    fit = xj.fit_kl(xj.Normal, xj.Gamma(4.0, 2.0))
+    with pytest.raises(ValueError, match=rf"{name}: found a fit to a known distribution, but .* fit_mle"):
+        QUANTITIES[name](fit)
+
+
+def test_minimize_knows_the_names_of_its_parameters():
+    with pytest.raises(
+        ValueError, match=r"minimize: found fixed='rate', but Normal has the parameters loc, scale; use"
+    ):
+        xj.minimize(lambda q: q.loc**2, xj.Normal(0.0, 1.0), fixed=["rate"])
