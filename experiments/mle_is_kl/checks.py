@@ -7,14 +7,15 @@ import jax
 import numpy as np
 
 EPS = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
 
-# What a fit certifies by default: at most this many nats above the minimum.
+# What a fit certifies by default: to be at most this many nats above the minimum.
 GAP = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """`measured` must lie between `low` and `high`; NaN lies nowhere."""
+    """`measured` must lie between `low` and `high`, both included; NaN lies nowhere."""
 
     claim: str
     measured: float
@@ -27,13 +28,18 @@ class Check:
         return bool(self.low <= self.measured <= self.high)
 
 
-def distance_allowed(observations: float) -> float:
-    """How far apart, in standard errors, two fits of the same likelihood may end.
+def certified_gap(fit: Any) -> float:
+    """The gap of a `Fit` or `Minimum`; infinite if it did not converge."""
+    return float(fit.gap) if fit.converged else float("inf")
 
-    A gap of ½ d² nats is a distance of d in units of the curvature, and d √n in standard errors. The last Newton step
-    squares d, up to a factor of the third derivative, for which 10 is allowed.
+
+def distance_allowed(observations: float, *gaps: float) -> float:
+    """How far apart, in standard errors, two fits with these gaps may lie.
+
+    A gap of ½ d² nats is a distance of d in units of the curvature, which is d √n in standard errors. Past that there
+    is rounding, of the sums that make a gradient: 256 ε.
     """
-    return 10 * (2 * GAP) * observations**0.5
+    return observations**0.5 * (sum((2 * gap) ** 0.5 for gap in gaps) + 256 * EPS)
 
 
 def distance(model: Any, reference: Any, errors: Any) -> tuple[float, float]:
@@ -41,6 +47,10 @@ def distance(model: Any, reference: Any, errors: Any) -> tuple[float, float]:
 
     A parameter that is held has no standard error and is left out.
     """
-    ours, theirs, scale = (np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(m)]) for m in (model, reference, errors))
+    ours, theirs, scale = (_parameters(each) for each in (model, reference, errors))
     moved, free = np.abs(ours - theirs), scale != 0
     return float(np.max(moved[free] / scale[free])), float(np.max(moved / np.spacing(np.abs(theirs))))
+
+
+def _parameters(model: Any) -> np.ndarray:
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(model)])

@@ -1,4 +1,4 @@
-"""One minimum, six ways to it: maximum likelihood and KL minimisation give the same parameters on real data."""
+"""One minimum, six ways to it: likelihood and KL, by formula, Newton, L-BFGS and Adam, give the same parameters."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,13 +13,14 @@ import optax
 import xentjax as xj
 
 from . import datasets
-from .checks import Check, distance, distance_allowed
+from .checks import GAP, Check, certified_gap, distance, distance_allowed
 
 CLOSED_FORM, LBFGS, ADAM, KL_FIT, KL_SUM = "closed form", "L-BFGS", "Adam", "KL to histogram", "KL as a sum"
 ROUTES = (CLOSED_FORM, LBFGS, ADAM, KL_FIT, KL_SUM)
 
 lbfgs = optax.lbfgs()
-adam = optax.adam(optax.exponential_decay(0.1, transition_steps=200, decay_rate=0.5))
+# a step moves each parameter by up to the learning rate, so that must reach from the starts below to the answers
+adam = optax.adam(optax.exponential_decay(0.3, transition_steps=200, decay_rate=0.5))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Agreement:
 
     title: str
     observations: float
-    certified: bool
+    gaps: tuple[float, float]  # of the Newton fit, and the largest of the others
     in_errors: dict[str, float]
     in_ulps: dict[str, float]
 
@@ -49,31 +50,30 @@ def cases() -> list[Case]:
     words, frequencies = datasets.word_counts()
     common = np.repeat(np.arange(20), frequencies[:20])
     letters = np.repeat([len(word) for word in words], frequencies)
-    humps = xj.Mixture(jnp.array([0.5, 0.5]), xj.Normal(jnp.array([50.0, 90.0]), jnp.array([10.0, 10.0])))
+    alike = xj.Categorical(np.zeros(20))
+    humps = xj.Mixture(np.array([0.5, 0.5]), xj.Normal(np.array([50.0, 90.0]), np.array([10.0, 10.0])))
     return [
         Case("discoveries ~ Poisson", counts, xj.Poisson, xj.Poisson(1.0), lambda x: xj.Poisson(x.mean())),
         Case("discoveries ~ NegativeBinomial", counts, xj.NegativeBinomial, xj.NegativeBinomial(1.0, 1.0)),
-        Case("rivers ~ Exponential", miles, xj.Exponential, xj.Exponential(0.01), lambda x: xj.Exponential(1 / x.mean())),
         Case("rivers ~ Gamma", miles, xj.Gamma, xj.Gamma(1.0, 0.01)),
-        Case("rivers ~ LogNormal", miles, xj.LogNormal, xj.LogNormal(5.0, 1.0), _log_normal),
-        Case("rivers ~ Weibull", miles, xj.Weibull, xj.Weibull(1.0, 100.0)),
-        Case("log rivers ~ StudentT", np.log(miles), xj.StudentT, xj.StudentT(4.0, 5.0, 1.0)),
+        Case("rivers ~ LogNormal", miles, xj.LogNormal, xj.LogNormal(5.0, 1.0), mean_and_deviation_of_logs),
         Case("waiting ~ Normal", minutes, xj.Normal, xj.Normal(60.0, 10.0), lambda x: xj.Normal(x.mean(), x.std())),
-        Case("waiting ~ 2 Normals", minutes, humps, humps),
-        Case("words ~ Categorical(20)", common, _uniform(20), _uniform(20), _log_frequencies),
-        Case("letters ~ Geometric", letters - 1, xj.Geometric, xj.Geometric(0.5), lambda x: xj.Geometric(1 / (1 + x.mean()))),
+        Case("waiting ~ two Normals", minutes, humps, humps),
+        Case("letters ~ Geometric", letters - 1, xj.Geometric, xj.Geometric(0.5), one_over_mean),
+        Case("words ~ Categorical", common, alike, alike, log_frequencies),
     ]
 
 
-def _uniform(size: int) -> xj.Categorical:
-    return xj.Categorical(jnp.zeros(size))
+def one_over_mean(x: np.ndarray) -> xj.Geometric:
+    return xj.Geometric(1 / (1 + x.mean()))
 
 
-def _log_normal(x: np.ndarray) -> xj.LogNormal:
+def mean_and_deviation_of_logs(x: np.ndarray) -> xj.LogNormal:
     return xj.LogNormal(np.log(x).mean(), np.log(x).std())
 
 
-def _log_frequencies(x: np.ndarray) -> xj.Categorical:
+def log_frequencies(x: np.ndarray) -> xj.Categorical:
+    """Logits are given up to a constant; a fit has the last at 0."""
     counts = np.bincount(x)
     return xj.Categorical(np.log(counts / counts[-1]))
 
@@ -91,16 +91,16 @@ def agreement(case: Case) -> Agreement:
         LBFGS: xj.fit_mle(case.start, case.data, optimizer=lbfgs),
         ADAM: xj.fit_mle(case.start, case.data, optimizer=adam),
         KL_FIT: xj.fit_kl(case.start, xj.Empirical(values, counts.astype(float))),
+        KL_SUM: xj.minimize(kl_as_a_sum, case.start, values, counts / counts.sum()),
     }
-    by_sum = xj.minimize(kl_as_a_sum, case.start, values, counts / counts.sum())
-    models = {route: fit.model for route, fit in fits.items()} | {KL_SUM: by_sum.params}
+    models = {route: fit.params if route == KL_SUM else fit.model for route, fit in fits.items()}
     if case.formula is not None:
         models = {CLOSED_FORM: case.formula(case.data)} | models
     distances = {route: distance(model, newton.model, newton.standard_errors()) for route, model in models.items()}
     return Agreement(
         case.title,
         float(newton.observations),
-        all(bool(fit.converged) for fit in (newton, *fits.values(), by_sum)),
+        (certified_gap(newton), max(map(certified_gap, fits.values()))),
         {route: in_errors for route, (in_errors, _) in distances.items()},
         {route: in_ulps for route, (_, in_ulps) in distances.items()},
     )
@@ -113,17 +113,16 @@ def measure() -> list[Agreement]:
 
 
 def checks(agreements: list[Agreement]) -> list[Check]:
-    certified = sum(a.certified for a in agreements)
-    total = len(agreements)
+    gap = max(max(a.gaps) for a in agreements)
     return [
-        Check("rows in which every fit is certified", certified, total, total, "a gap of at most 1e-12 nats each"),
+        Check("the largest gap of any of these fits, in nats", gap, 0, GAP, "what a fit promises by default"),
         *(
             Check(
-                f"{a.title}: largest difference / standard error",
+                f"{a.title}: {len(a.in_errors)} other fits, in standard errors ({max(a.in_ulps.values()):.0f} ulp)",
                 max(a.in_errors.values()),
-                0.0,
-                distance_allowed(a.observations),
-                "10 · 2e-12 · √n: the certified gap, then one Newton step",
+                0,
+                distance_allowed(a.observations, *a.gaps),
+                "√n (√2gap + √2gap′ + 256 ε): what their gaps imply",
             )
             for a in agreements
         ),
