@@ -1,8 +1,8 @@
 """Cancellation-free primitives, each with its own derivative rule.
 
-Everything here is a quantity that the textbook formula computes as a small difference of large numbers. The
-derivative of each primitive is again a primitive of this file, so that a gradient or a Hessian is as accurate as the
-value, and so that compiled programs stay small: autodiff never goes through a series or through a `where`.
+Everything here is a quantity that the textbook formula computes as a small difference of large numbers. The first two
+derivatives of each primitive are again primitives of this file, so that a gradient and a Hessian are as accurate as
+the value, and so that compiled programs stay small: autodiff never goes through a series.
 """
 
 import functools
@@ -53,7 +53,7 @@ _FACTORS_2 = [
 
 def as_float(x: object) -> Array:
     """`x` as a floating-point array; integers become the default float type, floats keep theirs."""
-    x = jnp.asarray(x)
+    x = jnp.asarray(float(x) if isinstance(x, int) else x)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
 
 
@@ -82,6 +82,12 @@ def linear_minus_log(s: Array, ratio: Array) -> Array:
 def _(primals: tuple, tangents: tuple) -> tuple:
     s, ratio = primals
     return linear_minus_log(s, ratio), s / ratio * tangents[0]
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """x log y, and 0 with derivative 0 in y at x = 0, also where y is 0."""
+    zero = x == 0
+    return jnp.where(zero, 0.0, x * jnp.log(jnp.where(zero, 1.0, y)))
 
 
 @jax.custom_jvp
@@ -228,7 +234,7 @@ _WEIGHTS = [0.05061426814518813, 0.11119051722668724, 0.15685332293894364, 0.181
 def _integrate(f: Callable[[Array], Array], a: Array, delta: Array) -> tuple[Array, Array]:
     """Whether delta is small beside a, and the integrand f at a + t delta with t the nodes on a last axis."""
     near = jnp.abs(delta) < 0.4 * jnp.minimum(a, a + delta)
-    nodes = jnp.asarray(_NODES, a.dtype)
+    nodes = jnp.asarray(_NODES, a.dtype).reshape((1,) * a.ndim + (-1,))
     return near, f(a[..., None] + jnp.where(near, delta, 0.0)[..., None] * nodes)
 
 

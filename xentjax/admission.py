@@ -15,23 +15,17 @@ import numpy as np
 from jax import Array
 
 from xentjax.information import probabilities
-from xentjax.minimization import ADVICE, Status, check_names
+from xentjax.minimization import ADVICE, Status, check_limits, check_names
 from xentjax.parameters import Support, named_leaves
 from xentjax.results import Fit
 from xentjax.sources import Empirical, num_points
 
 
-def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, max_steps: int) -> Any:
+def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol: Any, max_steps: int) -> Any:
     """The source, ready for a fit; or an error that says what is at fault."""
     _check_model(caller, model)
     _check_fixed(caller, model, fixed)
-    if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-        raise TypeError(
-            f"{caller}: found optimizer={optimizer!r}, but an optax transformation is needed; "
-            "call it, as in optimizer=optax.adam(1e-2), or leave it None for Newton's method."
-        )
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise ValueError(f"{caller}: found max_steps={max_steps!r}, but a whole number ≥ 1 is needed; leave it out.")
+    check_limits(caller, optimizer, tol, max_steps)
     if inspect.isclass(source):
         raise TypeError(
             f"{caller}: found the class {source.__name__} as the source, but a distribution is needed; give its "
@@ -40,12 +34,22 @@ def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, max_
     if isinstance(source, Empirical):
         return _admit_data(caller, model, source)
     if hasattr(source, "expect"):
+        _check_supports(caller, model, source)
         return source
     try:
         p = probabilities(caller, "source", source, -1, None)
     except ValueError as error:
         raise ValueError(f"{error} Observations go to fit_mle(model, x), or here as Empirical(x).") from None
     return Empirical(jnp.arange(p.shape[-1]), p, drawn=False)
+
+
+def _check_supports(caller: str, model: Any, source: Any) -> None:
+    q, p = _support(model), _support(source)
+    if q is not None and p is not None and not q.covers(p):
+        raise ValueError(
+            f"{caller}: found a source whose points are each {p} for a model that needs {q}, so that the divergence is "
+            "infinite, but a model that covers the source is needed; choose a family with its support."
+        )
 
 
 def _check_model(caller: str, model: Any) -> None:
@@ -64,11 +68,29 @@ def _check_model(caller: str, model: Any) -> None:
             f"{caller}: found the class {model.__name__}, which computes no start from data; "
             f"pass an instance with starting values, as in {caller}({model.__name__}(...), ...)."
         )
+    if not inspect.isclass(model):
+        _check_instance(caller, model)
     if not inspect.isclass(model) and jax.tree_util.treedef_is_leaf(jax.tree.structure(model)):
         raise TypeError(
             f"{caller}: found a {type(model).__name__}, which is no pytree, so that its parameters cannot be seen; "
             "decorate the class with @xentjax.record, or wrap the object with Built(params, build)."
         )
+
+
+def _check_instance(caller: str, model: Any) -> None:
+    leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter]
+    known = [leaf.name for leaf in leaves]
+    for name in getattr(model, "supports", ()):
+        if not any(path == name or path.startswith(f"{name}.") for path in known):
+            raise ValueError(
+                f"{caller}: found a support for {name!r}, but the parameters are {', '.join(known)}; use their names."
+            )
+    for leaf in leaves:
+        if not _traced(leaf.value) and not np.all(leaf.support.contains(leaf.value)):
+            raise ValueError(
+                f"{caller}: found {leaf.name} = {np.asarray(leaf.value)} in the {type(model).__name__} to start from, "
+                f"but {leaf.support.name} is needed; start inside."
+            )
 
 
 def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
@@ -103,6 +125,11 @@ def _traced(tree: Any) -> bool:
 
 
 def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
+    if isinstance(source.data, Empirical):
+        raise TypeError(
+            f"{caller}: found an Empirical as the data, but arrays of observations are needed; "
+            "pass the arrays and weights=, or give the Empirical to fit(model, source)."
+        )
     if hasattr(source.data, "log_prob"):
         name = source.data.__name__ if inspect.isclass(source.data) else type(source.data).__name__
         raise TypeError(

@@ -26,7 +26,7 @@ class Certificate(NamedTuple):
     bend: Array  # step·H·step
     length: Array  # √(step·|H|·step), in units of √nats
     convex: Array
-    gradient: Array
+    full: Array  # the Newton step without any limit
     hessian: Any
 
 
@@ -37,9 +37,9 @@ def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, 
     value, gradient, hessian = second_order(objective, point, unravel)
     # along a flat direction the radius, measured by curvature, allows any distance; ten e-folds are enough at once
     reach = 10 + 10 * jnp.abs(point)
-    gap, step, slope, bend, length, convex = _saddle_free_step(gradient, hessian, radius, reach)
+    gap, step, slope, bend, length, convex, full = _saddle_free_step(gradient, hessian, radius, reach)
     k = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(step), 1)))
-    return Certificate(point, value, gap, k * step, k * slope, k * k * bend, k * length, convex, gradient, hessian)
+    return Certificate(point, value, gap, k * step, k * slope, k * k * bend, k * length, convex, full, hessian)
 
 
 def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
@@ -54,7 +54,7 @@ def second_order(objective: Callable[[Any], Array], point: Array, unravel: Calla
 
 
 def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> tuple[Array, ...]:
-    """Gap, step, its slope, bend and length, and whether the Hessian is positive semidefinite to rounding."""
+    """Gap, step, its slope, bend and length, whether the Hessian is convex to rounding, and the step without limits."""
     eps = jnp.finfo(g.dtype).eps
     # unit diagonal first: the decomposition is then as accurate for parameters of any units
     diagonal = jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1))
@@ -76,7 +76,8 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     step, length = (vectors @ coordinates) / unit, jnp.sqrt(jnp.sum(size * squares))
     # an infinite derivative is no certificate
     gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.sum(decrements), jnp.nan)
-    return gap, step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave)
+    full = (vectors @ (slopes / size)) / unit
+    return gap, step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave), full
 
 
 def _units(g: Array, hessian: Array, diagonal: Array, reach: Array) -> Array:
@@ -145,4 +146,4 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
     gap = jnp.where(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)
-    return Certificate(point, value, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, g, None)
+    return Certificate(point, value, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, step, None)

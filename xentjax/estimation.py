@@ -113,9 +113,9 @@ def fit(
 def _checked_fit(
     caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol: float | None, max_steps: int
 ) -> Fit:
-    source = admission.admit(caller, model, source, fixed, optimizer, max_steps)
+    source = admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
     held = dict(fixed) if isinstance(fixed, Mapping) else {}
-    names = tuple(fixed or ())
+    names = tuple(sorted(fixed or ()))
     cls, instance = (model, None) if inspect.isclass(model) else (None, model)
     result = _fit(cls, instance, source, held, names, optimizer, tol, max_steps)
     admission.explain(caller, model, source, result)
@@ -129,7 +129,8 @@ def _fit(
     given, source = source, source.counted() if isinstance(source, Empirical) else source
     model = _settle(cls.start(source) if instance is None else instance, source, held)
     free, constrain = unconstrain(model, names)
-    degenerate = admission.constant(model, source, sum(leaf.size for leaf in free.values()))
+    # with a parameter held, equal observations may have a maximum
+    degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))
     best, status, steps = run(cross_entropy_objective(constrain, model, source), free, optimizer, tol, max_steps)
     _, unravel = ravel_pytree(free)
     found = constrain(unravel(best.point))

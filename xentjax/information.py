@@ -4,7 +4,7 @@ The truth p comes first, the model q second, and everything is in nats.
 """
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from xentjax._numerics import as_float, relative_entropy_term
+from xentjax.parameters import named_leaves
 from xentjax.sources import Empirical
 from xentjax.statistics import Center, Spread, from_table, summarize
 
@@ -66,10 +67,10 @@ def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
                 "the entropy of frequencies pass them as an array: entropy(weights / weights.sum())."
             )
         return own() if callable(own) else _closed_form(p, p)
-    p = probabilities("entropy", "p", p, axis, where)
+    p = _counted(probabilities("entropy", "p", p, axis, where), where)
     present = p != 0
     safe = jnp.where(present, p, 1.0)
-    return jnp.sum(-safe * jnp.log(safe), axis=axis, where=_outcomes(where))
+    return jnp.sum(-safe * jnp.log(safe), axis=axis)
 
 
 def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
@@ -100,13 +101,12 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     if _is_distribution(p) or _is_distribution(q):
         p = _as_source(p)
         return _by_statistics(p, q) if _is_family(p) else _over_points(p, q)
-    p = probabilities("cross_entropy", "p", p, axis, where)
-    q = probabilities("cross_entropy", "q", q, axis, where)
+    p, q = _pair("cross_entropy", p, q, axis, where)
     neither = (p == 0) & (q == 0)
     log_q = jnp.log(jnp.where(neither, 1.0, q))
     # p = 0 < q stays p log q, whose derivative in p is log q; only 0 log 0 is left out
     terms = jnp.where(neither, 0.0 * p, p * log_q)
-    return jnp.sum(-terms, axis=axis, where=_outcomes(where))
+    return jnp.sum(-terms, axis=axis)
 
 
 def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
@@ -139,13 +139,22 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     at a target of 0; `scipy.special.kl_div`, the terms, which lose all digits when p and q are close.
     """
     if _is_distribution(p) or _is_distribution(q):
+        if _is_family(p) and _is_family(q):
+            _check_dimensions(p, q)
+            # no density where the other has single points: neither is absolutely continuous
+            if not q.support.covers(p.support) or p.support.discrete != q.support.discrete:
+                return jnp.full_like(_some_parameter(p), jnp.inf)
         if type(p) is type(q) and hasattr(p, "kl_to"):
             return p.kl_to(q)
+        if not _is_family(p) and not hasattr(p, "entropy"):
+            raise TypeError(
+                f"kl_divergence: found a {type(p).__name__} as the truth, but one that knows its entropy is needed; "
+                "points have none. Of a known p: cross_entropy(quadrature(p), q) - cross_entropy(quadrature(p), p); of "
+                "data on a few values: their frequencies as an array."
+            )
         return cross_entropy(p, q) - entropy(p)
-    p = probabilities("kl_divergence", "p", p, axis, where)
-    q = probabilities("kl_divergence", "q", q, axis, where)
-    p, q = jnp.broadcast_arrays(p, q)
-    return jnp.sum(relative_entropy_term(p, q), axis=axis, where=_outcomes(where))
+    p, q = _pair("kl_divergence", p, q, axis, where)
+    return jnp.sum(relative_entropy_term(p, q), axis=axis)
 
 
 def _is_distribution(p: Any) -> bool:
@@ -164,17 +173,23 @@ def _as_source(p: Any) -> Any:
     return Empirical(jnp.arange(p.shape[-1]), p, drawn=False)
 
 
+def _not_a_model(q: Any) -> NoReturn:
+    raise TypeError(
+        f"cross_entropy: found {type(q).__name__} as the model, but something with log_prob is needed; the truth comes "
+        "first and the model second; a vector of probabilities q becomes a model by Categorical.from_probs(q)."
+    )
+
+
 def _over_points(p: Any, q: Any) -> Array:
     if not hasattr(q, "log_prob"):
-        raise TypeError(
-            f"cross_entropy: found {type(q).__name__} as the model, but something with log_prob is needed; "
-            "the truth comes first and the model second; a vector of probabilities q becomes a model by "
-            "Categorical.from_probs(q)."
-        )
+        _not_a_model(q)
+    p = p.counted() if isinstance(p, Empirical) else p
     return -p.expect(q.log_prob)
 
 
 def _by_statistics(p: Any, q: Any) -> Array:
+    if not hasattr(q, "log_prob"):
+        _not_a_model(q)
     if _is_family(q) and not q.support.covers(p.support):
         return jnp.full_like(_some_parameter(p), jnp.inf)
     return _closed_form(p, q)
@@ -203,8 +218,30 @@ def _knows(p: Any, statistic: Center | Spread) -> bool:
     return from_table(p.expectations(), statistic) is not None
 
 
-def _outcomes(where: ArrayLike | None) -> Any:
-    return True if where is None else jnp.asarray(where)
+def _pair(function: str, p: Any, q: Any, axis: int, where: ArrayLike | None) -> tuple[Array, Array]:
+    p, q = probabilities(function, "p", p, axis, where), probabilities(function, "q", q, axis, where)
+    if p.shape[axis] != q.shape[axis]:
+        raise ValueError(
+            f"{function}: found {p.shape[axis]} outcomes in p and {q.shape[axis]} in q, but the same outcomes are "
+            "needed; give an outcome that one lacks the probability 0."
+        )
+    p, q = _counted(p, where), _counted(q, where)
+    shape = jnp.broadcast_shapes(p.shape, q.shape)
+    return jnp.broadcast_to(p, shape), jnp.broadcast_to(q, shape)
+
+
+def _counted(p: Array, where: ArrayLike | None) -> Array:
+    """1 in place of the outcomes left out: every term is 0 there, with derivatives that do not see what was there."""
+    return p if where is None else jnp.where(jnp.broadcast_to(jnp.asarray(where), p.shape), p, 1.0)
+
+
+def _check_dimensions(p: Any, q: Any) -> None:
+    sizes = [[jnp.shape(leaf.value)[-1] for leaf in named_leaves(m) if leaf.support.ndim] for m in (p, q)]
+    if p.support.ndim != q.support.ndim or (type(p) is type(q) and sizes[0] != sizes[1]):
+        raise ValueError(
+            f"kl_divergence: found {type(p).__name__} and {type(q).__name__} with points of different shape, but one "
+            "kind of point is needed; give both the same number of dimensions or categories."
+        )
 
 
 def probabilities(function: str, name: str, p: Any, axis: int, where: ArrayLike | None) -> Array:

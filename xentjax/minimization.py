@@ -6,7 +6,7 @@ its minimum, which does not depend on the parametrisation. That a step was small
 
 import enum
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -212,8 +212,14 @@ def minimize(
 
     See also: `scipy.optimize.minimize`, whose success may mean that a step was small.
     """
+    if isinstance(fixed, (str, Mapping)):
+        raise TypeError(
+            f"minimize: found fixed={fixed!r}, but a collection of names is needed; give the values in the model, as "
+            "in minimize(objective, Normal(0.0, 3.0), fixed=['scale'])."
+        )
     check_names("minimize", model, fixed)
-    return _minimize(objective, model, args, tuple(fixed), optimizer, tol, max_steps)
+    check_limits("minimize", optimizer, tol, max_steps)
+    return _minimize(objective, model, args, tuple(sorted(fixed)), optimizer, tol, max_steps)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3, 4, 6))
@@ -229,11 +235,8 @@ def _minimize(
 
 def verdict(found: Any, fixed: Collection[str], best: Certificate, unravel: Callable, status: Array) -> Array:
     """BOUNDARY in place of CONVERGED where the parameters left their support, or are still on their way to its edge."""
-    edge = ~inside(found)
-    if best.hessian is not None:
-        # at a minimum inside the steps shrink with the gap; on the way to an edge they stay of the order of one e-fold
-        step = jnp.abs(best.gradient) / (jnp.abs(jnp.diagonal(best.hessian)) + jnp.finfo(best.value.dtype).tiny)
-        edge = edge | leaving(found, fixed, unravel(step))
+    # at a minimum inside the steps shrink with the gap; on the way to an edge they stay of the order of one e-fold
+    edge = ~inside(found) | leaving(found, fixed, unravel(best.full))
     return jnp.where((status == Status.CONVERGED) & edge, Status.BOUNDARY, status)
 
 
@@ -255,7 +258,8 @@ def run(
     # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
     certified = isinstance(jax.eval_shape(optimizer.init, free), NewtonState)
     loop = _run_newton if certified else _run_other
-    return loop(optimizer, objective, point, unravel, tol, max_steps)
+    with jax.default_matmul_precision("highest"):  # accelerators would round products to fewer digits
+        return loop(optimizer, objective, point, unravel, tol, max_steps)
 
 
 RUNNING = -1
@@ -348,6 +352,19 @@ def _run_other(
     )
     _, _, best, steps, _, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
     return best, status, steps
+
+
+def check_limits(function: str, optimizer: Any, tol: Any, max_steps: int) -> None:
+    """An error for an optimiser that is none, and for limits that cannot be kept."""
+    if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise TypeError(
+            f"{function}: found optimizer={optimizer!r}, but an optax transformation is needed; "
+            "call it, as in optimizer=optax.adam(1e-2), or leave it None for Newton's method."
+        )
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+        raise ValueError(f"{function}: found max_steps={max_steps!r}, but a whole number ≥ 1 is needed; leave it out.")
+    if tol is not None and not isinstance(tol, jax.core.Tracer) and not tol > 0:
+        raise ValueError(f"{function}: found tol={tol!r}, but a gap > 0 in nats is needed; leave it out.")
 
 
 def check_names(function: str, model: Any, names: Collection[str]) -> None:

@@ -71,5 +71,10 @@ class PointObjective:
     def _sum(self, free: Any, points: Any, weights: Array) -> Array:
         model = self.constrain(free)
         terms = jax.vmap(lambda x: -model.log_prob(x))(points)
+        if terms.ndim != 1:
+            raise ValueError(
+                f"fit: found a log_prob of shape {terms.shape[1:]} for one point, but a scalar is needed; write it for "
+                "one point (the library maps it over the data), and sum over the components of a vector."
+            )
         # a point of weight 0 is removed, even where the model excludes it
         return jnp.sum(jnp.where(weights == 0, 0.0, weights.astype(terms.dtype) * terms))

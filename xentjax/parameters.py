@@ -297,8 +297,13 @@ def named_leaves(model: Any) -> list[NamedLeaf]:
         numeric = isinstance(value, (bool, int, float, complex)) or hasattr(value, "dtype")
         is_parameter = numeric and (declared is not None or jnp.issubdtype(jnp.result_type(value), jnp.floating))
         # a Built model keeps its parameters in `params`: their paths begin there
-        name = jax.tree_util.keystr(path, simple=True, separator=".").removeprefix("params.")
+        prefix = "params." if hasattr(model, "supports") else ""
+        name = jax.tree_util.keystr(path, simple=True, separator=".").removeprefix(prefix)
         leaves.append(NamedLeaf(name, declared or REAL, as_float(value) if is_parameter else value, is_parameter))
+    names = [leaf.name for leaf in leaves]
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"parameters: found two with the path {double!r}, but one is needed; rename one of them.")
     return leaves
 
 
@@ -355,8 +360,14 @@ def inside(model: Any) -> Array:
 def leaving(model: Any, fixed: Collection[str], steps: dict[str, Array]) -> Array:
     """Whether one of these steps in unconstrained coordinates still moves a parameter by a tenth of an e-fold."""
     moves = [
-        jnp.any(steps[leaf.name] > 0.1)
+        jnp.any(_range(steps[leaf.name]) > 0.1) if leaf.support.ndim else jnp.any(jnp.abs(steps[leaf.name]) > 0.1)
         for leaf in named_leaves(model)
         if leaf.name in steps and leaf.support.relative and leaf.name not in fixed
     ]
     return jnp.any(jnp.stack(moves)) if moves else jnp.asarray(False)
+
+
+def _range(step: Array) -> Array:
+    """How far apart the entries of a vector move, the last of which is held at 0."""
+    whole = _append_zero(step)
+    return jnp.max(whole, -1) - jnp.min(whole, -1)

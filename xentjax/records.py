@@ -10,12 +10,21 @@ from typing import Any, TypeVar, dataclass_transform
 
 import jax
 
+from xentjax._numerics import as_float
+
 Instance = TypeVar("Instance")
 
 
 def static(default: Any = dataclasses.MISSING) -> Any:
     """A field that is part of a record's structure: it is hashed and compared, not traced."""
     return dataclasses.field(default=default, metadata={"static": True})
+
+
+def _numbers_to_arrays(instance: Any) -> None:
+    """The constructor's only work: declared parameters become floating-point arrays, 2 becomes 2.0."""
+    for field in dataclasses.fields(instance):
+        if "support" in field.metadata:
+            object.__setattr__(instance, field.name, as_float(getattr(instance, field.name)))
 
 
 @dataclass_transform(frozen_default=True)
@@ -39,6 +48,8 @@ def record(cls: type[Instance]) -> type[Instance]:
     See also: `jax.tree_util.register_dataclass`, under which two classes with equal fields can be taken for each other.
     """
     has_repr = cls.__repr__ is not object.__repr__
+    if not hasattr(cls, "__post_init__"):
+        cls.__post_init__ = _numbers_to_arrays  # type: ignore[attr-defined]
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=not has_repr)(cls)
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     leaves = [f.name for f in fields if not f.metadata.get("static")]

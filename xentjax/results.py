@@ -75,7 +75,10 @@ class Fit:
                 "standard_errors: found more than 64 free parameters, for which no curvature matrix is kept; "
                 "hold some of them with fixed=."
             )
-        return _standard_errors(self, total)
+        errors = _standard_errors
+        for _ in range(jnp.ndim(self.status)):  # a batch of fits
+            errors = jax.vmap(errors)
+        return errors(self, total)
 
     def check(self) -> "Fit":
         """This fit, if it (or every lane of it) converged.

@@ -5,12 +5,11 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import xlog1py, xlogy
 
-from xentjax._numerics import linear_minus_log, log_gamma, relative_entropy_term
+from xentjax._numerics import linear_minus_log, log_gamma, relative_entropy_term, xlogy
 from xentjax.families.family import Family
 from xentjax.parameters import BINARY, Parameter, unit_interval
-from xentjax.statistics import identity, log_gamma_plus_one, square
+from xentjax.statistics import identity, indicators, log_gamma_plus_one, square
 
 
 class Bernoulli(Family):
@@ -35,11 +34,13 @@ class Bernoulli(Family):
     statistics = (identity,)
 
     def log_prob_of(self, x: Array) -> Array:
-        return xlogy(x, self.probs) + xlog1py(1 - x, -jnp.asarray(self.probs))
+        return xlogy(x, self.probs) + xlogy(1 - x, 1 - self.probs)
 
     def expectations(self) -> dict:
         p = jnp.asarray(self.probs)
-        return {identity: p, square: p * (1 - p), log_gamma_plus_one: -log_gamma(1 + p)}
+        pair = jnp.stack([1 - p, p])
+        known = {indicators: lambda size: jnp.pad(pair, (0, size - 2)) if size >= 2 else None}
+        return {**known, identity: p, square: p * (1 - p), log_gamma_plus_one: -log_gamma(1 + p)}
 
     @classmethod
     def start(cls, source: Any) -> Self:

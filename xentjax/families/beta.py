@@ -8,7 +8,7 @@ from jax import Array
 
 from xentjax._numerics import (
     digamma,
-    digamma_gap,
+    digamma_gap_drop,
     log_gamma_gap,
     log_gamma_rise,
     relative_entropy_term,
@@ -53,8 +53,8 @@ class Beta(Family):
         return {
             identity: self.mean,
             square: self.variance,
-            minus_log: digamma_gap(a) - digamma_gap(n),
-            minus_log1m: digamma_gap(b) - digamma_gap(n),
+            minus_log: digamma_gap_drop(a, b),
+            minus_log1m: digamma_gap_drop(b, a),
             log: digamma(a) - digamma(n),
             log_square: trigamma(a) - trigamma(n),
             power: lambda k: jnp.expm1(log_gamma_rise(a, k) - log_gamma_rise(n, k)),

@@ -6,10 +6,10 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import xlogy
 
 from xentjax._numerics import expm1_minus
 from xentjax.families.family import Family, within_support
+from xentjax.information import probabilities
 from xentjax.parameters import BINARY, COUNTS, Parameter, Support, logits
 from xentjax.statistics import identity, indicators, square
 
@@ -36,8 +36,8 @@ class Categorical(Family):
 
     @classmethod
     def from_probs(cls, probs: Any) -> Self:
-        """From probabilities [k]; a probability of 0 is allowed."""
-        return cls(jnp.log(jnp.asarray(probs)))
+        """From probabilities [k] that sum to 1; a probability of 0 is allowed."""
+        return cls(jnp.log(probabilities("Categorical.from_probs", "probs", probs, -1, None)))
 
     @property
     def probs(self) -> Array:
@@ -52,7 +52,8 @@ class Categorical(Family):
             return COUNTS.contains(x) & (x < size)
 
         name = f"a whole number from 0 to {size - 1}"
-        return _Categories(name, contains, 0, part_of=COUNTS, discrete=True, size=size)
+        part_of = BINARY if size == 2 else COUNTS
+        return _Categories(name, contains, 0, part_of=part_of, discrete=True, size=size)
 
     @property
     def statistics(self) -> tuple:  # type: ignore[override]
@@ -80,21 +81,25 @@ class Categorical(Family):
     @property
     def variance(self) -> Array:
         values = jnp.arange(jnp.shape(self.logits)[-1], dtype=jnp.result_type(self.probs))
-        return self.probs @ (values - self.mean) ** 2
+        deviations = jnp.broadcast_to(values, self.probs.shape) - self.mean[..., None]
+        return jnp.sum(self.probs * deviations**2, -1)
 
     def entropy(self) -> Array:
-        return -jnp.sum(xlogy(self.probs, self.probs), -1)
+        p = jnp.where(self.probs > 0, self.probs, 1.0)
+        return -jnp.sum(p * jnp.log(p), -1)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return jax.random.categorical(key, jnp.asarray(self.logits), shape=shape)
 
     def kl_to(self, q: "Categorical") -> Array:
-        # log(q / p) = e − log Σ p exp(e) for the differences e of the logits, shifted to their p-weighted mean
         p, present = self.probs, self.probs > 0
+        far = jnp.sum(jnp.where(present, p * (jax.nn.log_softmax(self.logits) - jax.nn.log_softmax(q.logits)), 0.0))
+        # log(q / p) = e − log Σ p exp(e) for the differences e of the logits, shifted to their p-weighted mean
         e = jnp.where(present, q.logits - jnp.where(present, self.logits, 0.0), 0.0)
-        e = e - jnp.sum(p * e, -1, keepdims=True)
-        e = jnp.where(present, e, 0.0)
-        return jnp.log1p(jnp.sum(p * expm1_minus(e), -1))
+        e = jnp.where(present, e - jnp.sum(p * e), 0.0)
+        near = jnp.max(jnp.abs(e)) < 1
+        close = jnp.log1p(jnp.sum(p * expm1_minus(jnp.where(near, e, 0.0))))
+        return jnp.where(near, close, far)
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
         return jnp.arange(jnp.shape(self.logits)[-1]), self.probs

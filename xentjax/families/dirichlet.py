@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import (
-    digamma_gap,
+    digamma_gap_drop,
     linear_minus_log,
     log_gamma_bregman,
     log_gamma_gap,
@@ -48,7 +48,8 @@ class Dirichlet(Family):
     def expectations(self) -> dict:
         a = jnp.asarray(self.concentration)
         total = jnp.sum(a, -1)
-        return {identity: self.mean, square: self.variance, minus_log: digamma_gap(a) - digamma_gap(total)}
+        gap = digamma_gap_drop(a, total[..., None] - a)
+        return {identity: self.mean, square: self.variance, minus_log: gap}
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -59,12 +60,12 @@ class Dirichlet(Family):
 
     @property
     def mean(self) -> Array:
-        return self.concentration / jnp.sum(jnp.asarray(self.concentration), -1)
+        return self.concentration / jnp.sum(self.concentration, -1, keepdims=True)
 
     @property
     def variance(self) -> Array:
         mean = self.mean
-        return mean * (1 - mean) / (jnp.sum(jnp.asarray(self.concentration), -1) + 1)
+        return mean * (1 - mean) / (jnp.sum(self.concentration, -1, keepdims=True) + 1)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         a = jnp.asarray(self.concentration)

@@ -5,7 +5,6 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import xlog1py
 
 from xentjax.families.bernoulli import bernoulli_kl
 from xentjax.families.family import Family
@@ -32,7 +31,7 @@ class Geometric(Family):
     statistics = (identity,)
 
     def log_prob_of(self, x: Array) -> Array:
-        return jnp.log(self.probs) + xlog1py(x, -jnp.asarray(self.probs))
+        return jnp.log(self.probs) + jnp.where(x == 0, 0.0, x * jnp.log1p(-jnp.where(x == 0, 0.0, self.probs)))
 
     def expectations(self) -> dict:
         return {identity: self.mean, square: self.variance}

@@ -38,10 +38,10 @@ class StudentT(Family):
     support = REAL
 
     def log_prob(self, x: Any) -> Array:
-        half = 0.5 * self.df
-        z = (x - self.loc) / self.scale
-        value = self._log_norm() - jnp.log(self.scale) - (half + 0.5) * jnp.log1p(z * z / self.df)
-        return within_support(self.support.contains(jnp.asarray(x)), x, value)
+        within = self.support.contains(jnp.asarray(x))
+        z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
+        value = self._log_norm() - jnp.log(self.scale) - 0.5 * (self.df + 1) * jnp.log1p(z * z / self.df)
+        return within_support(within, x, value)
 
     def _log_norm(self) -> Array:
         # log Γ(a + ½) − log Γ(a) − ½ log a − ½ log 2π with a = df / 2, from parts that stay small for large a
@@ -50,7 +50,9 @@ class StudentT(Family):
         return rise - HALF_LOG_2PI
 
     def expectations(self) -> dict:
-        return {identity: self.mean, square: self.variance}
+        # the square's expectation is infinite for df ≤ 2, and so is a cross-entropy to a normal, mean or none
+        spread = jnp.where(self.df > 2, self.variance, jnp.inf)
+        return {identity: jnp.where(self.df > 1, self.loc, 0.0), square: spread}
 
     @classmethod
     def start(cls, source: Any) -> Self:

@@ -47,10 +47,10 @@ class Weibull(Family):
         return {
             identity: self.mean,
             square: self.variance,
-            minus_log: log_gamma(1 + 1 / k) + EULER_GAMMA / k,
+            minus_log: _rise(1 / k),
             log: jnp.log(self.scale) - EULER_GAMMA / k,
             log_square: jnp.pi**2 / 6 / (k * k),
-            power: lambda j: jnp.expm1(log_gamma_rise(jnp.ones_like(k), j / k)),
+            power: lambda j: jnp.expm1(_rise(j / k)),
         }
 
     @classmethod
@@ -67,7 +67,7 @@ class Weibull(Family):
     @property
     def variance(self) -> Array:
         k = jnp.asarray(self.concentration)
-        return self.mean**2 * jnp.expm1(log_gamma(1 + 2 / k) - 2 * log_gamma(1 + 1 / k))
+        return self.mean**2 * jnp.expm1(_rise(2 / k) - 2 * _rise(1 / k))
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         w = jax.random.exponential(key, shape, jnp.result_type(self.scale))
@@ -81,3 +81,8 @@ class Weibull(Family):
         c = q_k * log_ratio(jnp.asarray(self.scale), jnp.asarray(q.scale))
         shift = c + rise + (1 - EULER_GAMMA) * excess
         return linear_minus_log(excess, q_k / p_k) + expm1_minus(shift) + rise
+
+
+def _rise(r: Array) -> Array:
+    """log Γ(1 + r) + γ r, without cancellation for small r."""
+    return log_gamma_rise(jnp.ones_like(r), r)

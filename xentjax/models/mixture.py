@@ -41,7 +41,7 @@ class Mixture(Family):
     def log_prob(self, x: Any) -> Array:
         each = jax.vmap(lambda component: component.log_prob(x))(self.components)
         # no component reaches x: −inf, where log-sum-exp would give NaN derivatives
-        reached = jnp.any(each > -jnp.inf)
+        reached = ~jnp.all(each == -jnp.inf)
         terms = jnp.where(reached, each, 0.0) + jnp.log(self.weights)
         return jnp.where(reached, jax.nn.logsumexp(terms), -jnp.inf)
 

@@ -1,0 +1,150 @@
+"""Records as pytrees, and the way from natural parameters to unconstrained ones and back."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import xentjax as xj
+from xentjax.parameters import as_support, inside
+
+SAME_FIELDS = [xj.Normal, xj.Laplace, xj.LogNormal]
+
+
+def test_equal_field_names_are_no_equal_structure() -> None:
+    structures = [jax.tree.structure(family(0.5, 2.0)) for family in SAME_FIELDS]
+    assert len(set(structures)) == len(SAME_FIELDS)
+    assert jax.tree.structure(xj.Normal(1.0, 3.0)) == structures[0]
+    with pytest.raises(ValueError, match="Custom node type mismatch|Mismatch custom node"):
+        jax.tree.map(lambda a, b: a, xj.Normal(0.5, 2.0), xj.Laplace(0.5, 2.0))
+
+
+def test_a_jitted_function_answers_for_the_class_it_is_given() -> None:
+    x = jnp.asarray(1.5)
+    expected = [family(0.5, 2.0).log_prob(x) for family in SAME_FIELDS]
+    log_prob = jax.jit(lambda model: model.log_prob(x))
+    for order in [(0, 1, 2), (2, 1, 0), (1, 0, 2)] * 10:
+        for i in order:
+            assert float(log_prob(SAME_FIELDS[i](0.5, 2.0))) == pytest.approx(float(expected[i]), rel=1e-15)
+
+
+@xj.record
+class Curve:
+    """A record of one's own."""
+
+    height: xj.Parameter = xj.positive(1.0)
+    shift: xj.Parameter = xj.real(0.0)
+    power: int = xj.static(2)
+
+
+def test_records_are_frozen() -> None:
+    for record in (Curve(), xj.Normal(0.0, 1.0), xj.Empirical(jnp.ones(2))):
+        field = dataclasses.fields(record)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(record, field, 3.0)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            delattr(record, field)
+
+
+def test_static_fields_are_structure() -> None:
+    leaves, structure = jax.tree.flatten(Curve(2.0, 3.0, 4))
+    assert [float(leaf) for leaf in leaves] == [2.0, 3.0]
+    assert structure.unflatten(leaves).power == 4
+    assert structure != jax.tree.structure(Curve(2.0, 3.0, 5))
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(Curve())[0]]
+    assert paths == [".height", ".shift"]
+
+
+def test_a_tree_is_rebuilt_whatever_its_leaves_are() -> None:
+    """JAX puts placeholders into trees: rebuilding must neither check nor convert."""
+    placeholder = object()
+    rebuilt = jax.tree.map(lambda _: placeholder, Curve())
+    assert rebuilt.height is placeholder
+    assert jax.tree.structure(rebuilt) == jax.tree.structure(Curve())
+    batch = jax.vmap(lambda x: Curve(x, 2 * x))(jnp.arange(1.0, 4.0))
+    assert batch.shift.shape == (3,)
+
+
+# Supports: a declaration, and values [..., shape of one] inside
+POSITIVE_DEFINITE = [[[2.0, 0.3], [0.3, 0.5]], [[1.0, -0.9], [-0.9, 1.0]]]
+SUPPORTS = {
+    "real": (xj.real(), [-1e3, 0.0, 2.5]),
+    "positive": (xj.positive(), [1e-6, 1.0, 1e6]),
+    "unit_interval": (xj.unit_interval(), [1e-6, 0.5, 0.999]),
+    "interval": (xj.interval(-2.0, 3.0), [-1.999, 0.5, 2.99]),
+    "simplex": (xj.simplex(), [[0.2, 0.3, 0.5], [0.9, 0.09, 0.01]]),
+    "ordered": (xj.ordered(), [[-1.0, 0.0, 5.0], [1.0, 1.5, 1.6]]),
+    "covariance": (xj.covariance(), POSITIVE_DEFINITE),
+}
+every_support = pytest.mark.parametrize("name", SUPPORTS)
+
+
+def model(name: str, values: Any, dtype: str) -> Any:
+    return xj.Built({"a": jnp.asarray(values, dtype)}, dict, {"a": SUPPORTS[name][0]})
+
+
+@every_support
+def test_to_unconstrained_and_back(name: str, dtype: str) -> None:
+    values = np.asarray(SUPPORTS[name][1])
+    # one, a batch, a batch of batches: transforms act on the last axes
+    for batch in (values[0], values, np.stack([values, values[::-1]])):
+        free, constrain = xj.unconstrain(model(name, batch, dtype))
+        assert set(free) == {"a"}
+        assert free["a"].dtype == dtype
+        assert jnp.isfinite(free["a"]).all()
+        back = constrain(free).params["a"]
+        assert back.dtype == dtype
+        # a logarithm of 1e6 loses 14 roundings, the last digits near an end of an interval some more
+        np.testing.assert_allclose(back, jnp.asarray(batch, dtype), rtol=32 * float(jnp.finfo(dtype).eps), atol=1e-30)
+
+
+@every_support
+def test_whatever_is_unconstrained_leads_inside(name: str, dtype: str) -> None:
+    free, constrain = xj.unconstrain(model(name, SUPPORTS[name][1], dtype))
+    # beyond 15 a float32 sigmoid rounds to 1
+    draws = 4 * jax.random.truncated_normal(jax.random.key(0), -2.5, 2.5, (200, *free["a"].shape), dtype)
+    if name in ("covariance", "ordered"):
+        draws = draws / 4  # exp(10) beside exp(-10) is singular, or a step below the rounding, in float32
+    assert jax.jit(jax.vmap(lambda u: inside(constrain({"a": u}))))(draws).all()
+
+
+@every_support
+def test_what_is_outside_is_seen(name: str) -> None:
+    declared, values = SUPPORTS[name]
+    support, good = as_support(declared), np.asarray(values, float)
+    assert support.contains(jnp.asarray(good)).all()
+    assert not support.contains(jnp.full_like(good, jnp.nan)).any()
+    assert not support.contains(jnp.full_like(good, jnp.inf)).any()
+    if name != "real":
+        assert not support.contains(jnp.asarray(-1e4 * good - (name != "ordered"))).any()
+
+
+def test_logits_keep_their_differences(dtype: str) -> None:
+    p = xj.Categorical(jnp.asarray([0.5, -1.0, 2.0], dtype))
+    free, constrain = xj.unconstrain(p)
+    assert free["logits"].shape == (2,)
+    back = constrain(free)
+    assert back.logits[-1] == 0
+    np.testing.assert_allclose(back.probs, p.probs, rtol=16 * float(jnp.finfo(dtype).eps))
+
+
+def test_paths_and_what_is_held() -> None:
+    p = xj.Mixture(jnp.array([0.3, 0.7]), xj.Normal(jnp.array([-1.0, 1.0]), jnp.ones(2)))
+    free, constrain = xj.unconstrain(p, fixed=["components.scale"])
+    assert {name: value.shape for name, value in free.items()} == {"weights": (1,), "components.loc": (2,)}
+    moved = constrain({"weights": free["weights"], "components.loc": free["components.loc"] + 1})
+    np.testing.assert_allclose(moved.components.loc, [0.0, 2.0])
+    np.testing.assert_array_equal(moved.components.scale, [1.0, 1.0])
+
+
+def test_an_interval_without_inside() -> None:
+    with pytest.raises(ValueError, match=r"interval: found low = 2, high = 1, but low < high is needed; exchange them"):
+        xj.interval(2, 1)
+
+
+def test_a_support_that_is_none() -> None:
+    with pytest.raises(TypeError, match=r"supports: found 3, but a support is needed; write for example supports="):
+        xj.Built({"a": 1.0}, dict, {"a": 3})
