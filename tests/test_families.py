@@ -37,6 +37,23 @@ def half_the_digits(row: Row, dtype: str) -> float:
     return float(jnp.finfo(dtype).eps) ** 0.5 + KINK * (row.family is xj.Laplace)
 
 
+# Known limits, by family, first two parameters and precision. At df = 1e6 or a dispersion of 1e-6 the likelihood hardly
+# depends on that parameter, and derivatives in it are differences of far larger terms; in float32 the second derivative
+# of a point that is nearly 0 leaves the range of floats. A limit that is no longer one fails: take it off the list.
+LARGE_DF = [(xj.StudentT, 1e6, 0.5, "float32"), (xj.StudentT, 1e6, 0.5, "float64")]
+SMALL_DISPERSION = [(xj.NegativeBinomial, 5.0, 1e-6, "float32"), (xj.NegativeBinomial, 5.0, 1e-6, "float64")]
+NEAR_ZERO = [(xj.Gamma, 0.3, 1.0, "float32"), (xj.Beta, 0.3, 1.5, "float32")]
+FORWARD_LIMITS = [(xj.NegativeBinomial, 5.0, 1e-6, "float32")]
+SCORE_LIMITS = [*FORWARD_LIMITS, (xj.StudentT, 1e6, 0.5, "float32")]
+INFORMATION_LIMITS = LARGE_DF + SMALL_DISPERSION + NEAR_ZERO
+
+
+def reached(error: float, row: Row, dtype: str, limits: list) -> None:
+    """The error is within half the digits, or a limit is known and still one."""
+    known = (row.family, *row.parameters[:2], dtype) in limits
+    assert (error < half_the_digits(row, dtype)) != known
+
+
 class At(NamedTuple):
     """log q and its derivatives in the parameters [k] and in the point, at points [n]."""
 
@@ -227,7 +244,7 @@ def test_nan_gives_nan(row: Row) -> None:
 def test_forward_mode_is_reverse_mode(row: Row, dtype: str) -> None:
     at = facts(row, dtype).at.typical
     error = np.abs(at.score - at.forward) / (1 + np.abs(at.score).max(0))
-    assert error.max() < half_the_digits(row, dtype)
+    reached(error.max(), row, dtype, FORWARD_LIMITS)
 
 
 @over(SCALAR)
@@ -237,7 +254,7 @@ def test_mean_score_is_zero(row: Row, dtype: str) -> None:
     if row.family is xj.Mixture:
         mean[:2] -= 1  # its weights are not held to a sum of 1: ∂/∂w ∫ q = 1
     error = np.abs(mean) / np.sqrt(weights @ at.score**2)
-    assert error.max() < half_the_digits(row, dtype)
+    reached(error.max(), row, dtype, SCORE_LIMITS)
 
 
 @over([row for row in SCALAR if row.family is not xj.Laplace])  # whose curvature sits in a kink
@@ -246,7 +263,7 @@ def test_information_is_minus_the_mean_hessian(row: Row, dtype: str) -> None:
     information = np.einsum("n,ni,nj->ij", weights, at.score, at.score)
     unit = np.sqrt(np.outer(np.diagonal(information), np.diagonal(information)))
     error = np.abs(np.einsum("n,nij->ij", weights, at.hessian) + information) / unit
-    assert error.max() < half_the_digits(row, dtype)
+    reached(error.max(), row, dtype, INFORMATION_LIMITS)
 
 
 @over(CONTINUOUS)

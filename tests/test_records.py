@@ -18,7 +18,7 @@ def test_equal_field_names_are_no_equal_structure() -> None:
     structures = [jax.tree.structure(family(0.5, 2.0)) for family in SAME_FIELDS]
     assert len(set(structures)) == len(SAME_FIELDS)
     assert jax.tree.structure(xj.Normal(1.0, 3.0)) == structures[0]
-    with pytest.raises(ValueError, match="Custom node type mismatch|Mismatch custom node"):
+    with pytest.raises(ValueError, match="different types"):
         jax.tree.map(lambda a, b: a, xj.Normal(0.5, 2.0), xj.Laplace(0.5, 2.0))
 
 
@@ -86,16 +86,21 @@ def model(name: str, values: Any, dtype: str) -> Any:
     return xj.Built({"a": jnp.asarray(values, dtype)}, dict, {"a": SUPPORTS[name][0]})
 
 
+@jax.jit
+def round_trip(model: Any) -> tuple:
+    free, constrain = xj.unconstrain(model)
+    return free, constrain(free).params["a"]
+
+
 @every_support
 def test_to_unconstrained_and_back(name: str, dtype: str) -> None:
     values = np.asarray(SUPPORTS[name][1])
-    # one, a batch, a batch of batches: transforms act on the last axes
-    for batch in (values[0], values, np.stack([values, values[::-1]])):
-        free, constrain = xj.unconstrain(model(name, batch, dtype))
+    # one, and a batch of batches: transforms act on the last axes
+    for batch in (values[0], np.stack([values, values[::-1]])):
+        free, back = round_trip(model(name, batch, dtype))
         assert set(free) == {"a"}
         assert free["a"].dtype == dtype
         assert jnp.isfinite(free["a"]).all()
-        back = constrain(free).params["a"]
         assert back.dtype == dtype
         # a logarithm of 1e6 loses 14 roundings, the last digits near an end of an interval some more
         np.testing.assert_allclose(back, jnp.asarray(batch, dtype), rtol=32 * float(jnp.finfo(dtype).eps), atol=1e-30)

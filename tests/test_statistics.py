@@ -1,4 +1,4 @@
-"""Centres and spreads: exact over data however far from zero, over chunks, over mixtures; and what fits make of them."""
+"""Centres and spreads: exact over data however far from zero, over chunks and mixtures; what fits make of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,14 +21,17 @@ from xentjax.statistics import (
     log,
     log_gamma_plus_one,
     log_square,
-    merge,
     minus_log,
     minus_log1m,
     outer,
     power,
     square,
-    summarize,
 )
+from xentjax.statistics import merge as _merge
+from xentjax.statistics import summarize as _summarize
+
+merge = jax.jit(_merge, static_argnums=2)
+summarize = jax.jit(_summarize, static_argnums=1)
 
 N = 64
 UNIT = np.random.default_rng(3).uniform(0.05, 0.95, N)

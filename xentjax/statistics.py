@@ -57,6 +57,7 @@ class Spread:
     gap: Callable[[Array, Array], Array]
     parameter: Any = None
     kind: Any = None
+    rescale: Callable[[Array, Array], Array] | None = None  # (m, c): for an f that is measured relative to its centre
     average: Callable[[Array, Any, Array], Array] | None = None  # over points x with weights, better than gap's mean
 
     def about(self, m: Array) -> "About":
@@ -156,7 +157,14 @@ log_square = Spread("(log x)²", log, _squared_difference, average=_log_variance
 
 def power(exponent: Array) -> Spread:
     """x^exponent as a function of log x, relative to its value at the centre: exp(k (y − m)) − 1 − k (y − m)."""
-    return Spread("x^k", log, lambda y, m: expm1_minus(exponent * (y - m)), exponent, power)
+
+    def gap(y: Array, m: Array) -> Array:
+        return expm1_minus(exponent * (y - m))
+
+    def rescale(m: Array, c: Array) -> Array:
+        return jnp.exp(exponent * (m - c))
+
+    return Spread("x^k", log, gap, exponent, power, rescale)
 
 
 def distance(loc: Array) -> Spread:
@@ -172,7 +180,7 @@ def distance(loc: Array) -> Spread:
         shares = jnp.full_like(y, 1 / y.shape[0]) if weights is None else weights / jnp.sum(weights)
         return mean_distance(y, shares.astype(y.dtype), loc) - jnp.abs(m - loc)
 
-    return Spread("|x − loc|", identity, gap, loc, distance, average)
+    return Spread("|x − loc|", identity, gap, loc, distance, average=average)
 
 
 @jax.custom_jvp
@@ -240,8 +248,14 @@ def merge(weights: Array, means: Array, spread: Spread, values: Array) -> tuple[
     """
     share = weights / jnp.sum(weights)
     mean = jnp.tensordot(share, means, 1)
-    between = jax.vmap(spread.gap, (0, None))(means, mean)
-    return mean, jnp.tensordot(share, values + between, 1)
+    moved = jax.vmap(lambda value, m: move(spread, value, m, mean))(values, means)
+    return mean, jnp.tensordot(share, moved, 1)
+
+
+def move(spread: Spread, value: Array, mean: Array, to: Array) -> Array:
+    """The expected spread about `to`, from its value about the mean: exact for any `to`."""
+    scaled = value if spread.rescale is None else value * spread.rescale(mean, to)
+    return scaled + spread.gap(mean, to)
 
 
 def from_table(table: dict, f: Any) -> Array | None:
@@ -253,5 +267,4 @@ def from_table(table: dict, f: Any) -> Array | None:
     if entry is None or not isinstance(f, About):
         return entry
     mean = from_table(table, statistic.center)
-    # the table's spread is about the source's own mean; the remainder moves it to f.at
-    return None if mean is None else entry + statistic.gap(mean, f.at)
+    return None if mean is None else move(statistic, entry, mean, f.at)

@@ -97,7 +97,7 @@ class Categorical(Family):
         # log(q / p) = e − log Σ p exp(e) for the differences e of the logits, shifted to their p-weighted mean
         e = jnp.where(present, q.logits - jnp.where(present, self.logits, 0.0), 0.0)
         e = jnp.where(present, e - jnp.sum(p * e), 0.0)
-        near = jnp.max(jnp.abs(e)) < 1
+        near = jnp.all(present) & (jnp.max(e) < 50)
         close = jnp.log1p(jnp.sum(p * expm1_minus(jnp.where(near, e, 0.0))))
         return jnp.where(near, close, far)
 

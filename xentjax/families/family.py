@@ -32,6 +32,7 @@ class Family:
     def log_prob(self, x: Any) -> Array:
         """log of the density or probability of one point, in nats; −inf outside the support, NaN for NaN."""
         # a value outside is replaced before the formula sees it, so that no derivative turns into NaN
+        x = as_float(x)
         within = self.support.contains(x)
         safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.support.interior)
         center, *spreads = self.statistics
@@ -121,7 +122,7 @@ def show(value: Any) -> str:
 def _whole_numbers(p: Family, num_points: int) -> tuple[Array, Array]:
     """Consecutive whole numbers around the mean, and their probabilities."""
     if p.support == BINARY:
-        points = jnp.array([0.0, 1.0])
+        points = jnp.array([0.0, 1.0], jnp.result_type(p.mean))  # type: ignore[attr-defined]
     else:
         first = jnp.maximum(jnp.floor(p.mean - num_points / 2), 0.0)  # type: ignore[attr-defined]
         points = first + jnp.arange(num_points, dtype=jnp.result_type(first))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import expm1_minus, linear_minus_log
+from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
 from xentjax.parameters import REAL, Parameter, positive, real
 from xentjax.sources import Empirical
@@ -17,7 +18,8 @@ class Laplace(Family):
     """Laplace(loc, scale): log q(x) = −|x − loc| / scale − log(2 scale), for real x.
 
     The mean absolute error is its cross-entropy at a fixed scale, up to constants. From data, `fit_mle(Laplace, x)`
-    starts at the exact answer: the median, and the mean distance from it. The likelihood has a kink at each data
+    starts at the exact answer: the median, and the mean distance from it; from an instance a fit ends beside the
+    median and says that it stalled. The likelihood has a kink at each data
     point; its derivative in loc is taken as the subgradient nearest to 0 and its curvature as the model's own,
     1 / scale², which is what standard errors need.
 
@@ -74,8 +76,10 @@ class Laplace(Family):
         distance, ratio = jnp.abs(self.loc - q.loc) / self.scale, self.scale / q.scale
         return linear_minus_log((self.scale - q.scale) / q.scale, ratio) + ratio * expm1_minus(-distance)
 
-    def coordinate(self) -> tuple[Array, Array]:
-        return self.loc, self.scale
+    def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
+        # an exponential distribution on either side of the kink
+        distances, weights = Exponential(1 / jnp.asarray(self.scale)).quadrature_rule(num_points // 2)
+        return jnp.concatenate([self.loc - distances, self.loc + distances]), 0.5 * jnp.tile(weights, 2)
 
 
 def _median(source: Empirical) -> Array:
