@@ -251,11 +251,16 @@ def num_points(p: Any) -> int:
     return POINTS // len(p.weights) if isinstance(p, xj.Mixture) else POINTS
 
 
+@functools.cache
 def conditioning(row: Row) -> float:
     """What a rounding of the points, or of their logarithms, amounts to in standard deviations, in units of eps."""
-    p = row.make("float64")
-    mean, deviation = np.max(np.abs(p.mean)), np.min(np.sqrt(p.variance))
-    return float(mean / deviation * (1 + abs(np.log(mean)))) if mean > 0 else 0.0
+    if row.scalar:
+        x, weights = points(row, "float64")
+        mean, variance = weights @ x, weights @ (x - weights @ x) ** 2
+    else:
+        p = row.make("float64")
+        mean, variance = np.max(p.mean), np.min(p.variance)
+    return float(mean / np.sqrt(variance) * (1 + abs(np.log(mean)))) if mean > 1e-9 else 0.0
 
 
 def inside(p: Any) -> np.ndarray:

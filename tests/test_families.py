@@ -136,7 +136,7 @@ def weighted(row: Row, dtype: str) -> tuple[np.ndarray, At]:
 @over(SCALAR)
 def test_mass_is_one(row: Row) -> None:
     p = row.make("float64")
-    error = abs(float(jnp.sum(quadrature_rule(p, num_points(p))[1])) - 1)
+    error = abs(np.sum(quadrature_rule(p, num_points(p))[1]) - 1)
     assert error < tolerance(row, "float64")
 
 
@@ -145,14 +145,14 @@ def test_the_default_number_of_points_holds_the_mass(row: Row, dtype: str) -> No
     """So that `quadrature(p)` raises for none of these."""
     x, weights = quadrature_rule(row.make(dtype), 512)
     assert x.dtype == weights.dtype == dtype
-    error = abs(float(jnp.sum(weights)) - 1)
+    error = abs(np.sum(weights) - 1)
     assert error < 1e-6
 
 
-@over([row for row in SCALAR if row.family in (xj.Gamma, xj.Normal) and conditioning(row) > 100])
+@over([row for row in SCALAR if row.family in (xj.Gamma, xj.Normal) and row.parameters[0] >= 1000])
 def test_quadrature_far_from_zero_in_float32(row: Row) -> None:
     """The rule's points round, so that a sum over them is no better than this; more points would not help."""
-    error = abs(float(jnp.sum(quadrature_rule(row.make("float32"), 512)[1])) - 1)
+    error = abs(np.sum(quadrature_rule(row.make("float32"), 512)[1]) - 1)
     assert error < tolerance(row, "float32")
 
 

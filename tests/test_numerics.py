@@ -180,7 +180,7 @@ def test_values_and_derivatives_are_mpmaths(name: str, dtype: str) -> None:
     @given(DOMAINS[primitive.domain])
     def check(x: tuple) -> None:
         x = tuple(jnp.asarray(a, dtype) for a in x)
-        with mp.workdps(50):
+        with mp.workdps(40):
             points = zip(*([mp.mpf(float(v)) for v in a] for a in x), strict=True)
             exact = [primitive.exact(*point) for point in points]
             value, first, second = jet(name)(*x)

@@ -75,7 +75,8 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     squares = coordinates * coordinates
     step, length = (vectors @ coordinates) / unit, jnp.sqrt(jnp.sum(size * squares))
     # an infinite derivative is no certificate
-    gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.sum(decrements), jnp.nan)
+    single = jnp.max(0.5 * g * g / (diagonal + jnp.abs(g) + jnp.finfo(g.dtype).tiny))  # never more than the whole
+    gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.maximum(jnp.sum(decrements), single), jnp.nan)
     full = (vectors @ (slopes / size)) / unit
     return gap, step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave), full
 

@@ -60,6 +60,7 @@ class Bernoulli(Family):
         return jax.random.bernoulli(key, self.probs, shape).astype(jnp.result_type(self.probs))
 
     def kl_to(self, q: "Bernoulli") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         return bernoulli_kl(jnp.asarray(self.probs), jnp.asarray(q.probs))
 
 

@@ -80,6 +80,7 @@ class Beta(Family):
         return jax.random.beta(key, a, jnp.asarray(self.beta), shape, a.dtype)
 
     def kl_to(self, q: "Beta") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         stack = [jnp.stack([jnp.asarray(m.alpha), jnp.asarray(m.beta)], -1) for m in (self, q)]
         return dirichlet_kl(*stack)
 

@@ -85,6 +85,7 @@ class Categorical(Family):
         return jnp.sum(self.probs * deviations**2, -1)
 
     def entropy(self) -> Array:
+        """H(self), in nats."""
         p = jnp.where(self.probs > 0, self.probs, 1.0)
         return -jnp.sum(p * jnp.log(p), -1)
 
@@ -92,6 +93,7 @@ class Categorical(Family):
         return jax.random.categorical(key, jnp.asarray(self.logits), shape=shape)
 
     def kl_to(self, q: "Categorical") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         p, present = self.probs, self.probs > 0
         far = jnp.sum(jnp.where(present, p * (jax.nn.log_softmax(self.logits) - jax.nn.log_softmax(q.logits)), 0.0))
         # log(q / p) = e − log Σ p exp(e) for the differences e of the logits, shifted to their p-weighted mean

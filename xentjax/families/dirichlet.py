@@ -72,6 +72,7 @@ class Dirichlet(Family):
         return jax.random.dirichlet(key, a, shape, a.dtype)
 
     def kl_to(self, q: "Dirichlet") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         return dirichlet_kl(jnp.asarray(self.concentration), jnp.asarray(q.concentration))
 
 

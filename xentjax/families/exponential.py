@@ -62,4 +62,5 @@ class Exponential(Family):
         return jax.random.exponential(key, shape, jnp.result_type(self.rate)) / self.rate
 
     def kl_to(self, q: "Exponential") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         return linear_minus_log((q.rate - self.rate) / self.rate, q.rate / self.rate)

@@ -63,6 +63,10 @@ class Family:
             )
         return value
 
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        """Independent draws [*shape], or [*shape, d] for vectors, from a `jax.random` key."""
+        raise TypeError(f"{type(self).__name__} cannot be sampled.")
+
     @classmethod
     def start(cls, source: Any) -> Self:
         """A member near the minimum of H(source, ·), from which a fit starts when it is given the class."""

@@ -55,4 +55,5 @@ class Geometric(Family):
         return jnp.floor(waiting / -jnp.log1p(-jnp.asarray(self.probs)))
 
     def kl_to(self, q: "Geometric") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         return bernoulli_kl(jnp.asarray(self.probs), jnp.asarray(q.probs)) / self.probs

@@ -73,6 +73,7 @@ class Laplace(Family):
         return self.loc + self.scale * jax.random.laplace(key, shape, jnp.result_type(self.scale))
 
     def kl_to(self, q: "Laplace") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         distance, ratio = jnp.abs(self.loc - q.loc) / self.scale, self.scale / q.scale
         return linear_minus_log((self.scale - q.scale) / q.scale, ratio) + ratio * expm1_minus(-distance)
 

@@ -67,4 +67,5 @@ class LogNormal(Family):
         return jnp.exp(self.loc + self.scale * jax.random.normal(key, shape, jnp.result_type(self.scale)))
 
     def kl_to(self, q: "LogNormal") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         return normal_kl(self.loc, self.scale, q.loc, q.scale)

@@ -65,6 +65,7 @@ class Normal(Family):
         return self.loc + self.scale * jax.random.normal(key, shape, jnp.result_type(self.scale))
 
     def kl_to(self, q: "Normal") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         return normal_kl(self.loc, self.scale, q.loc, q.scale)
 
     def coordinate(self) -> tuple[Array, Array]:

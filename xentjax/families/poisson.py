@@ -54,4 +54,5 @@ class Poisson(Family):
         return jax.random.poisson(key, jnp.asarray(self.rate), shape).astype(jnp.result_type(self.rate))
 
     def kl_to(self, q: "Poisson") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         return relative_entropy_term(jnp.asarray(self.rate), jnp.asarray(q.rate))

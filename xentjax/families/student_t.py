@@ -85,6 +85,7 @@ class StudentT(Family):
         return jnp.where(df > 1, value, jnp.nan)
 
     def entropy(self) -> Array:
+        """H(self), in nats."""
         # E log(1 + T²/df) = ψ((df + 1)/2) − ψ(df/2)
         a = 0.5 * jnp.asarray(self.df)
         mean_log = jnp.log1p(0.5 / a) + digamma_gap(a) - digamma_gap(a + 0.5)

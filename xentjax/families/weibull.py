@@ -74,6 +74,7 @@ class Weibull(Family):
         return self.scale * jnp.exp(jnp.log(w) / self.concentration)
 
     def kl_to(self, q: "Weibull") -> Array:
+        """KL(self‖q), in nats, without cancellation."""
         # with w = (x / scale)^k of p, an exponential variable, k_q log(x / scale_q) = r log w + c
         p_k, q_k = jnp.asarray(self.concentration), jnp.asarray(q.concentration)
         excess = (q_k - p_k) / p_k
