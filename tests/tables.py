@@ -49,7 +49,7 @@ class Row:
     @property
     def scalar(self) -> bool:
         """Whether a point is a single number."""
-        return self.family not in (xj.Dirichlet, xj.MultivariateNormal)
+        return self.make("float64").support.ndim == 0
 
     def __str__(self) -> str:
         inner = [
