@@ -231,7 +231,12 @@ def upcast(p: Any) -> Any:
 
 POINTS = 4096  # of every reference by points: one shape, so that a density compiles once
 
-quadrature_rule = jax.jit(lambda p, num_points: p.quadrature_rule(num_points), static_argnums=1)
+# compiling is most of what a reference or a sample costs, and its speed matters to nobody
+UNOPTIMISED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+quadrature_rule = jax.jit(
+    lambda p, num_points: p.quadrature_rule(num_points), static_argnums=1, compiler_options=UNOPTIMISED
+)
 
 
 @functools.cache
