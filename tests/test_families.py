@@ -50,14 +50,13 @@ def half_the_digits(row: Row, dtype: str) -> float:
 
 
 # Known limits, by family, first two parameters and precision. At df = 1e6 or a dispersion of 1e-6 the likelihood hardly
-# depends on that parameter, and derivatives in it are differences of far larger terms; in float32 the second derivative
-# of a point that is nearly 0 leaves the range of floats. A limit that is no longer one fails: take it off the list.
+# depends on that parameter, and derivatives in it are differences of far larger terms. A limit that is no longer one
+# fails here: take it off the list.
 LARGE_DF = [(xj.StudentT, 1e6, 0.5, "float32"), (xj.StudentT, 1e6, 0.5, "float64")]
 SMALL_DISPERSION = [(xj.NegativeBinomial, 5.0, 1e-6, "float32"), (xj.NegativeBinomial, 5.0, 1e-6, "float64")]
-NEAR_ZERO = [(xj.Gamma, 0.3, 1.0, "float32"), (xj.Beta, 0.3, 1.5, "float32")]
 FORWARD_LIMITS = [(xj.NegativeBinomial, 5.0, 1e-6, "float32")]
 SCORE_LIMITS = [*FORWARD_LIMITS, (xj.StudentT, 1e6, 0.5, "float32")]
-INFORMATION_LIMITS = LARGE_DF + SMALL_DISPERSION + NEAR_ZERO
+INFORMATION_LIMITS = LARGE_DF + SMALL_DISPERSION
 
 
 def reached(error: float, row: Row, dtype: str, limits: list) -> None:

@@ -24,6 +24,7 @@ _ATANH_TAIL = [1.0 / (2 * k + 3) for k in range(12)]
 _STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156]
 _DIGAMMA = [(2 * k + 1) * c for k, c in enumerate(_STIRLING)]
 _TRIGAMMA = [(2 * k + 2) * c for k, c in enumerate(_DIGAMMA)]
+_TETRAGAMMA = [(2 * k + 3) * c for k, c in enumerate(_TRIGAMMA)]
 _SHIFT = 10
 
 
@@ -74,7 +75,8 @@ def linear_minus_log(s: Array, ratio: Array) -> Array:
     near = jnp.abs(r) < 0.2
     r = jnp.where(near, r, 0.0)
     series = r * (s - 2 * r * r * _polynomial(_ATANH_TAIL, r * r))
-    return jnp.where(near, series, s - jnp.log(ratio))
+    # at s = +inf the difference of two infinities is +inf
+    return jnp.where(near, series, jnp.where(jnp.isposinf(s), s, s - jnp.log(ratio)))
 
 
 @linear_minus_log.defjvp
@@ -119,6 +121,18 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+def relative_difference(q: Array, p: Array) -> Array:
+    """(q − p) / q, whose derivative does not form q², which leaves the range of floats before q does."""
+    return (q - p) / q
+
+
+@relative_difference.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple:
+    (q, p), (dq, dp) = primals, tangents
+    return relative_difference(q, p), (p / q) * (dq / q) - dp / q
+
+
+@jax.custom_jvp
 def relative_entropy_term(p: Array, q: Array) -> Array:
     """p log(p / q) − p + q ≥ 0: one term of a Kullback–Leibler divergence.
 
@@ -139,7 +153,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     present = p != 0
     safe_p, safe_q = jnp.where(present, p, 1.0), jnp.where(present, q, 1.0)
     slope_p = jnp.where(present, log_ratio(safe_p, safe_q), 0.0)
-    slope_q = jnp.where(present, (safe_q - safe_p) / safe_q, 1.0)
+    slope_q = jnp.where(present, relative_difference(safe_q, safe_p), 1.0)
     return relative_entropy_term(p, q), slope_p * dp + slope_q * dq
 
 
@@ -183,8 +197,9 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     return digamma_gap(*primals), -trigamma_gap(*primals) * tangents[0]
 
 
+@jax.custom_jvp
 def trigamma_gap(a: Array) -> Array:
-    """ψ′(a) − 1 / a > 0, for a > 0: about 1 / (2a²). A rational function, which may be differentiated as it stands."""
+    """ψ′(a) − 1 / a > 0, for a > 0: about 1 / (2a²). Derivative: −`tetragamma_gap`."""
     small, z, low = _shifted(a)
     large = (0.5 + _polynomial(_TRIGAMMA, 1 / (z * z)) / z) / (z * z)
     # Σ 1 / (a + k)², minus the derivative of the sum in `digamma_gap`; and 1 / z − 1 / a
@@ -192,6 +207,22 @@ def trigamma_gap(a: Array) -> Array:
     inverse = 1 / _polynomial(_FACTORS, t)
     squares = width * width * _polynomial(_FACTORS_2, t) * inverse - 2 * _polynomial(_FACTORS_1, t)
     return large + jnp.where(small, squares * inverse - _SHIFT / (low * z), 0.0)
+
+
+@trigamma_gap.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple:
+    return trigamma_gap(*primals), -tetragamma_gap(*primals) * tangents[0]
+
+
+def tetragamma_gap(a: Array) -> Array:
+    """−ψ″(a) − 1 / a² > 0, for a > 0: about 1 / a³. Sums of positive terms, which may be differentiated as they are."""
+    small, z, low = _shifted(a)
+    inverse = 1 / z
+    large = (1 + _polynomial(_TETRAGAMMA, inverse * inverse) * inverse) * inverse * inverse * inverse
+    # Σ 2 / b³ over b = a, ..., a + 9, less 1 / a² − 1 / z², which telescopes
+    b = low[..., None] + jnp.arange(_SHIFT, dtype=a.dtype).reshape((1,) * a.ndim + (-1,))
+    shift = jnp.sum((3 * b + 2) / (b * b * b * (b + 1) * (b + 1)), -1)
+    return large + jnp.where(small, shift, 0.0)
 
 
 def digamma(a: Array) -> Array:

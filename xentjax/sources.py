@@ -127,10 +127,12 @@ def monte_carlo(p: Any, key: Array, num_samples: int) -> Empirical:
 
 
 def quadrature(p: Any, num_points: int = 512) -> Empirical:
-    """Weighted points that integrate against `p`: a source whose expectations are exact to rounding for smooth f.
+    """Weighted points that integrate against `p`: a source whose expectations are exact to rounding for smooth f
+    that does not outgrow the tails of `p`.
 
     A continuous scalar distribution gets a double-exponential rule in its unconstrained coordinate, a distribution on
-    whole numbers the numbers themselves, a mixture the rules of its components.
+    whole numbers the numbers themselves, a mixture the rules of its components. Probability closer to 1 than floats
+    resolve, as Beta with a small second parameter has, is out of reach.
 
     Args:
       p: a scalar family or a mixture of one.
