@@ -8,6 +8,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
@@ -18,6 +19,7 @@ N = 300
 EPS = float(jnp.finfo(float).eps)
 # a mean of terms that are sums of several parts of up to ten nats
 NATS = 64 * EPS
+ADAM = optax.adam(0.05)
 
 _normals = xj.Normal(jnp.array([-2.0, 2.0]), jnp.array([0.8, 1.2]))
 _mixture = xj.Mixture(jnp.array([0.4, 0.6]), _normals)
@@ -100,6 +102,16 @@ def test_mean_score_is_zero_and_gap_is_closed(name):
 
 
 # one family for each way to an objective: statistics read once, subgradients, points in blocks
+@pytest.mark.parametrize("optimizer", [None, ADAM])
+def test_a_median_is_found_from_anywhere(optimizer):
+    """The kink lies on a point of the data when their number is odd."""
+    x = jnp.asarray(np.random.default_rng(3).laplace(1.0, 2.0, 51))
+    fit = xj.fit_mle(xj.Laplace(-20.0, 5.0), x, optimizer=optimizer)
+    assert fit.converged
+    assert float(fit.model.loc) == float(np.median(x))
+    assert float(fit.model.scale) == pytest.approx(np.mean(np.abs(x - np.median(x))), rel=1e-12)
+
+
 @pytest.mark.parametrize("name", ["Gamma", "Laplace", "Weibull"])
 def test_weights_of_one_are_no_weights(name):
     assert_same(fit(name, draw(name), None), fitted(name))

@@ -42,13 +42,20 @@ def _rise(f: Callable, a: Any, d: Any) -> tuple:
     return value, (slope - d * f(2, a), slope), (bend - d * f(3, a), bend, f(2, b))
 
 
-def _drop(a: Any, d: Any) -> tuple:
-    bend = _gap(3, a + d)
+def _drop(order: int, sign: int, a: Any, d: Any) -> tuple:
+    """f(a) − f(a + d) for f a derivative of the gap, up to its sign."""
+    f = [lambda x, k=order + k: sign * _gap(k, x) for k in range(3)]
     return (
-        _gap(1, a + d) - _gap(1, a),
-        (_gap(2, a + d) - _gap(2, a), _gap(2, a + d)),
-        (bend - _gap(3, a), bend, bend),
+        f[0](a) - f[0](a + d),
+        (f[1](a) - f[1](a + d), -f[1](a + d)),
+        (f[2](a) - f[2](a + d), -f[2](a + d), -f[2](a + d)),
     )
+
+
+def _half_step(a: Any) -> tuple:
+    value = mp.loggamma(a + 0.5) - mp.loggamma(a) - mp.log(a) / 2
+    slope = mp.digamma(a + 0.5) - mp.digamma(a) - 1 / (2 * a)
+    return value, (slope,), (mp.psi(1, a + 0.5) - mp.psi(1, a) + 1 / (2 * a * a),)
 
 
 def _log_factorial_gap(x: Any) -> tuple:
@@ -117,7 +124,10 @@ PRIMITIVES = {
     ),
     "log_factorial_gap": Primitive(_numerics.log_factorial_gap, _log_factorial_gap, 64, 1.0, "count"),
     "log_gamma_bregman": Primitive(_numerics.log_gamma_bregman, functools.partial(_rise, _gap), 256, 0.0, "step"),
-    "digamma_gap_drop": Primitive(_numerics.digamma_gap_drop, _drop, 256, 0.0, "step"),
+    "log_gamma_gap_drop": Primitive(_numerics.log_gamma_gap_drop, functools.partial(_drop, 0, 1), 64, 1.0, "count up"),
+    # the shift by 10 loses up to 10 units in the last place of 1; near a = 10 the step is 80 times smaller
+    "log_gamma_half_step": Primitive(_numerics.log_gamma_half_step, _half_step, 4096, 0.0, "positive"),
+    "digamma_gap_drop": Primitive(_numerics.digamma_gap_drop, functools.partial(_drop, 1, -1), 256, 0.0, "step"),
     "log_gamma_rise": Primitive(_numerics.log_gamma_rise, functools.partial(_rise, _log_gamma), 256, 0.0, "step"),
 }
 
@@ -144,6 +154,9 @@ DOMAINS: dict[str, st.SearchStrategy] = {
     "real": st.tuples(st.builds(np.multiply, _powers(-10, 1.9), _signs())),
     "above -1": st.tuples(_RELATIVE),
     "pair": st.builds(lambda p, r: (p, p * (1 + r)), _powers(-10, 10), _RELATIVE),
+    "count up": st.tuples(
+        _powers(-3, 8), st.lists(st.integers(1, 10**6), min_size=BATCH, max_size=BATCH).map(np.array)
+    ),
     "step": st.builds(lambda a, r: (a, a * r), _powers(-3, 4), _RELATIVE),
 }
 

@@ -23,6 +23,8 @@ _ATANH_TAIL = [1.0 / (2 * k + 3) for k in range(12)]
 # term is below 3e-17. The derivatives have the same coefficients times (2k - 1) and 2k (2k - 1).
 _STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156]
 _DIGAMMA = [(2 * k + 1) * c for k, c in enumerate(_STIRLING)]
+# of log Γ(a + ½) − log Γ(a) − ½ log a
+_HALF_STEP = [-2 * (1 - 0.25 ** (k + 1)) * c for k, c in enumerate(_STIRLING)]
 _TRIGAMMA = [(2 * k + 2) * c for k, c in enumerate(_DIGAMMA)]
 _TETRAGAMMA = [(2 * k + 3) * c for k, c in enumerate(_TRIGAMMA)]
 _SHIFT = 10
@@ -170,7 +172,7 @@ def log_gamma_gap(a: Array) -> Array:
     Derivative: −`digamma_gap`.
     """
     small, z, low = _shifted(a)
-    large = HALF_LOG_2PI - 0.5 * jnp.log(z) + _polynomial(_STIRLING, 1 / (z * z)) / z
+    large = HALF_LOG_2PI - 0.5 * jnp.log(z) + _stirling(z)
     # log Γ(a) = log Γ(a + 10) − log(a (a + 1) ... (a + 9))
     factors = _polynomial(_FACTORS, low * (low + 9)) / z**_SHIFT
     return large + jnp.where(small, low * jnp.log1p(_SHIFT / low) - _SHIFT - jnp.log(factors), 0.0)
@@ -179,6 +181,32 @@ def log_gamma_gap(a: Array) -> Array:
 @log_gamma_gap.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
     return log_gamma_gap(*primals), -digamma_gap(*primals) * tangents[0]
+
+
+def log_gamma_gap_drop(a: Array, delta: Array) -> Array:
+    """`log_gamma_gap`(a) − `log_gamma_gap`(a + delta) for delta ≥ 0 (not far below 1), as a grows to infinity too.
+
+    Derivatives go through Stirling's polynomials as they are: the drop fades faster than the gap, and so would be a
+    difference of the gap's own derivatives.
+    """
+    small = a < _SHIFT
+    z, low = jnp.where(small, float(_SHIFT), a), jnp.where(small, a, 1.0)
+    large = 0.5 * jnp.log1p(delta / z) + _stirling(z) - _stirling(z + delta)
+    return jnp.where(small, log_gamma_gap(low) - log_gamma_gap(low + jnp.where(small, delta, 0.0)), large)
+
+
+def log_gamma_half_step(a: Array) -> Array:
+    """log Γ(a + ½) − log Γ(a) − ½ log a for a > 0: about −1 / (8a). Derivatives as for `log_gamma_gap_drop`."""
+    small = a < _SHIFT
+    z, low = jnp.where(small, float(_SHIFT), a), jnp.where(small, a, 1.0)
+    large = _polynomial(_HALF_STEP, 1 / (z * z)) / z
+    start, end = log_gamma_gap(jnp.stack([low, low + 0.5]))  # compiled once for both
+    step = end - start + (low + 0.5) * jnp.log1p(0.5 / low) - 0.5
+    return jnp.where(small, step, large)
+
+
+def _stirling(z: Array) -> Array:
+    return _polynomial(_STIRLING, 1 / (z * z)) / z
 
 
 @jax.custom_jvp

@@ -127,7 +127,7 @@ def _fit(
     cls: Any, instance: Any, source: Any, held: dict, names: tuple, optimizer: Any, tol: Any, max_steps: int
 ) -> Fit:
     given, source = source, source.counted() if isinstance(source, Empirical) else source
-    model = _settle(cls.start(source) if instance is None else instance, source, held)
+    model = _settle(cls.start(source) if instance is None else instance, source, held, names)
     free, constrain = unconstrain(model, names)
     # with a parameter held, equal observations may have a maximum
     degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))
@@ -141,16 +141,18 @@ def _fit(
     return Fit(found, best.value, best.gap, status, steps, best.hessian, total, names)
 
 
-def _settle(model: Any, source: Any, held: dict) -> Any:
-    """The model with the held values in place, in the precision of the data."""
+def _settle(model: Any, source: Any, held: dict, names: tuple) -> Any:
+    """The model with the held values, and those that data give at once, in place; in the precision of the data."""
     leaves = named_leaves(model)
     values = [leaf.value for leaf in leaves]
     floats = [a for a in jax.tree.leaves(source) if jnp.issubdtype(jnp.result_type(a), jnp.floating)]
     parameters = [leaf.value for leaf in leaves if leaf.is_parameter]
     dtype = jnp.result_type(*(a.dtype for a in floats)) if floats else jnp.result_type(float, *parameters)
+    exact = model.order_statistics(source) if hasattr(model, "order_statistics") else {}
+    given = {name: value for name, value in exact.items() if name not in names} | held
     for i, leaf in enumerate(leaves):
         if leaf.is_parameter:
             values[i] = jnp.asarray(leaf.value, dtype)
-        if leaf.name in held:
-            values[i] = jnp.broadcast_to(jnp.asarray(held[leaf.name], dtype), jnp.shape(leaf.value))
+        if leaf.name in given:
+            values[i] = jnp.broadcast_to(jnp.asarray(given[leaf.name], dtype), jnp.shape(leaf.value))
     return replace_leaves(model, values)

@@ -75,6 +75,10 @@ class Family:
             f"pass an instance to start from, such as {cls.__name__}(...) with plausible values."
         )
 
+    def order_statistics(self, source: Any) -> dict[str, Array]:
+        """The parameters in which the likelihood of `source` has kinks or ends, at their best values."""
+        return {}
+
     def coordinate(self) -> tuple[Array, Array]:
         """Location and scale of the distribution in the unconstrained coordinate of its support."""
         table = self.expectations()

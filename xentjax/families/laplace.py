@@ -17,11 +17,10 @@ from xentjax.statistics import distance, identity, square, summarize
 class Laplace(Family):
     """Laplace(loc, scale): log q(x) = −|x − loc| / scale − log(2 scale), for real x.
 
-    The mean absolute error is its cross-entropy at a fixed scale, up to constants. From data, `fit_mle(Laplace, x)`
-    starts at the exact answer: the median, and the mean distance from it; from an instance a fit ends beside the
-    median and says that it stalled. The likelihood has a kink at each data
-    point; its derivative in loc is taken as the subgradient nearest to 0 and its curvature as the model's own,
-    1 / scale², which is what standard errors need.
+    The mean absolute error is its cross-entropy at a fixed scale, up to constants. The likelihood has a kink at each
+    data point, and its maximum over loc is the median: a fit to data puts loc there, wherever it starts. The derivative
+    in loc is taken as the subgradient nearest to 0 and its curvature as the model's own, 1 / scale², which is what
+    standard errors need.
 
     Args:
       loc: mean and median.
@@ -60,6 +59,9 @@ class Laplace(Family):
             return cls(loc, source.expect(lambda x: jnp.abs(x - loc)))
         mean, variance = summarize(source, (identity, square))
         return cls(mean, jnp.sqrt(0.5 * variance))
+
+    def order_statistics(self, source: Any) -> dict:
+        return {"loc": _median(source)} if isinstance(source, Empirical) else {}
 
     @property
     def mean(self) -> Array:

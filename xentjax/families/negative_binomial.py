@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import linear_minus_log, log_factorial_gap, log_gamma_gap, relative_entropy_term
+from xentjax._numerics import linear_minus_log, log_factorial_gap, log_gamma_gap_drop, relative_entropy_term
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import COUNTS, Parameter, positive
 from xentjax.statistics import identity, square, summarize
@@ -16,7 +16,8 @@ class NegativeBinomial(Family):
     """NegativeBinomial(mean, dispersion), with r = 1 / dispersion, for x = 0, 1, 2, ...
 
     log q(x) = log Γ(x + r) − log Γ(r) − log x! + r log(r / (r + mean)) + x log(mean / (r + mean)).
-    The variance is mean + dispersion · mean²; dispersion → 0 is the Poisson distribution, without loss of accuracy.
+    The variance is mean + dispersion · mean²; dispersion → 0 is the Poisson distribution, without loss of accuracy
+    in values and first derivatives; the second derivative in dispersion is accurate to eps / dispersion.
 
     Other parametrisations: number of successes r and probability p of a failure (scipy, R: `size`, `1 - prob`) are
     dispersion = 1 / r, mean = r p / (1 − p); a gamma mixture of Poissons with Gamma(a, b) is dispersion = 1 / a,
@@ -46,8 +47,8 @@ class NegativeBinomial(Family):
         # each part stays of the size of the answer as dispersion goes to 0; differences of x + r are taken without r
         total, mean = count + r, jnp.asarray(self.mean, count.dtype)
         shared = total * linear_minus_log((mean - count) / total, (mean + r) / total)
-        rise = log_gamma_gap(total) - log_gamma_gap(r)
-        value = rise - log_factorial_gap(count) - relative_entropy_term(count, mean) + shared
+        drop = log_gamma_gap_drop(r.astype(count.dtype), count)
+        value = shared - drop - log_factorial_gap(count) - relative_entropy_term(count, mean)
         return within_support(within, x, value)
 
     def expectations(self) -> dict:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import HALF_LOG_2PI, digamma_gap, log_gamma_gap
+from xentjax._numerics import HALF_LOG_2PI, digamma_gap_drop, linear_minus_log, log_gamma_half_step
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import REAL, Parameter, positive, real
 from xentjax.statistics import identity, square, summarize
@@ -40,14 +40,19 @@ class StudentT(Family):
     def log_prob(self, x: Any) -> Array:
         within = self.support.contains(jnp.asarray(x))
         z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
-        value = self._log_norm() - jnp.log(self.scale) - 0.5 * (self.df + 1) * jnp.log1p(z * z / self.df)
+        value = self._log_norm() - jnp.log(self.scale) - self._log_kernel(z * z)
         return within_support(within, x, value)
 
     def _log_norm(self) -> Array:
-        # log Γ(a + ½) − log Γ(a) − ½ log a − ½ log 2π with a = df / 2, from parts that stay small for large a
+        return log_gamma_half_step(0.5 * jnp.asarray(self.df)) - HALF_LOG_2PI
+
+    def _log_kernel(self, square: Array) -> Array:
+        # (a + ½) log(1 + w) with w = z² / 2a: for large a it is z² / 2 and a rest that vanishes
         a = 0.5 * jnp.asarray(self.df)
-        rise = log_gamma_gap(a + 0.5) - log_gamma_gap(a) + (a + 0.5) * jnp.log1p(0.5 / a) - 0.5
-        return rise - HALF_LOG_2PI
+        w = 0.5 * square / a
+        near = jnp.where(w < 0.5, w, 0.0)
+        series = 0.5 * (square + w) - (a + 0.5) * linear_minus_log(near, 1 + near)
+        return jnp.where(w < 0.5, series, (a + 0.5) * jnp.log1p(w))
 
     def expectations(self) -> dict:
         # the square's expectation is infinite for df ≤ 2, and so is a cross-entropy to a normal, mean or none
@@ -88,7 +93,7 @@ class StudentT(Family):
         """H(self), in nats."""
         # E log(1 + T²/df) = ψ((df + 1)/2) − ψ(df/2)
         a = 0.5 * jnp.asarray(self.df)
-        mean_log = jnp.log1p(0.5 / a) + digamma_gap(a) - digamma_gap(a + 0.5)
+        mean_log = jnp.log1p(0.5 / a) + digamma_gap_drop(a, jnp.full_like(a, 0.5))
         return (a + 0.5) * mean_log - self._log_norm() + jnp.log(self.scale)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
