@@ -32,6 +32,7 @@ from xentjax.estimation import fit, fit_kl, fit_mle
 from xentjax.families import (
     Bernoulli,
     Beta,
+    Binomial,
     Categorical,
     Dirichlet,
     Exponential,
@@ -43,6 +44,7 @@ from xentjax.families import (
     MultivariateNormal,
     NegativeBinomial,
     Normal,
+    Pareto,
     Poisson,
     StudentT,
     Weibull,
@@ -52,6 +54,7 @@ from xentjax.minimization import Minimum, Status, minimize, newton
 from xentjax.models import Built, Density, Mixture
 from xentjax.parameters import (
     Parameter,
+    count,
     covariance,
     interval,
     logits,
@@ -71,6 +74,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Bernoulli",
     "Beta",
+    "Binomial",
     "Built",
     "Categorical",
     "Density",
@@ -89,10 +93,12 @@ __all__ = [
     "NegativeBinomial",
     "Normal",
     "Parameter",
+    "Pareto",
     "Poisson",
     "Status",
     "StudentT",
     "Weibull",
+    "count",
     "covariance",
     "cross_entropy",
     "entropy",

@@ -16,7 +16,7 @@ from jax import Array
 
 from xentjax.information import probabilities
 from xentjax.minimization import ADVICE, Status, check_limits, check_names
-from xentjax.parameters import Support, named_leaves
+from xentjax.parameters import Support, named_leaves, reaches_beyond
 from xentjax.results import Fit
 from xentjax.sources import Empirical, num_points
 
@@ -45,7 +45,10 @@ def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol:
 
 def _check_supports(caller: str, model: Any, source: Any) -> None:
     q, p = _support(model), _support(source)
-    if q is not None and p is not None and not q.covers(p):
+    if q is None or p is None:
+        return
+    ends = source.ends() if hasattr(source, "ends") else (p.low, p.high)
+    if reaches_beyond(p, ends, q, (q.low, q.high)) is True:
         raise ValueError(
             f"{caller}: found a source whose points are each {p} for a model that needs {q}, so that the divergence is "
             "infinite, but a model that covers the source is needed; choose a family with its support."

@@ -128,6 +128,7 @@ def _fit(
 ) -> Fit:
     given, source = source, source.counted() if isinstance(source, Empirical) else source
     model = _settle(cls.start(source) if instance is None else instance, source, held, names)
+    names = tuple(sorted({*names, *getattr(model, "edges", ())}))
     free, constrain = unconstrain(model, names)
     # with a parameter held, equal observations may have a maximum
     degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))

@@ -4,6 +4,7 @@ The truth p comes first, the model q second, and everything is in nats.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import jax
@@ -13,7 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from xentjax._numerics import as_float, relative_entropy_term
-from xentjax.parameters import named_leaves
+from xentjax.parameters import named_leaves, reaches_beyond
 from xentjax.sources import Empirical
 from xentjax.statistics import Center, Spread, from_table, summarize
 
@@ -142,10 +143,10 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
         if _is_family(p) and _is_family(q):
             _check_dimensions(p, q)
             # no density where the other has single points: neither is absolutely continuous
-            if not q.support.covers(p.support) or p.support.discrete != q.support.discrete:
-                return jnp.full_like(_some_parameter(p), jnp.inf)
+            if p.support.discrete != q.support.discrete:
+                return _infinity(p)
         if type(p) is type(q) and hasattr(p, "kl_to"):
-            return p.kl_to(q)
+            return _where_covered(p, q, p.kl_to)
         if not _is_family(p) and not hasattr(p, "entropy"):
             raise TypeError(
                 f"kl_divergence: found a {type(p).__name__} as the truth, but one that knows its entropy is needed; "
@@ -190,13 +191,19 @@ def _over_points(p: Any, q: Any) -> Array:
 def _by_statistics(p: Any, q: Any) -> Array:
     if not hasattr(q, "log_prob"):
         _not_a_model(q)
-    if _is_family(q) and not q.support.covers(p.support):
-        return jnp.full_like(_some_parameter(p), jnp.inf)
-    return _closed_form(p, q)
+    return _where_covered(p, q, lambda q: _closed_form(p, q)) if _is_family(q) else _closed_form(p, q)
 
 
-def _some_parameter(p: Any) -> Array:
-    return as_float(jax.tree_util.tree_leaves(p)[0]).ravel()[0]
+def _where_covered(p: Any, q: Any, value: Callable[[Any], Array]) -> Array:
+    """value(q), and +inf where p gives probability to values that q excludes."""
+    beyond = reaches_beyond(p.support, p.ends(), q.support, q.ends())
+    if beyond is True:
+        return _infinity(p)
+    return value(q) if beyond is False else jnp.where(beyond, jnp.inf, value(q))
+
+
+def _infinity(p: Any) -> Array:
+    return jnp.full_like(as_float(jax.tree_util.tree_leaves(p)[0]).ravel()[0], jnp.inf)
 
 
 def _closed_form(p: Any, q: Any) -> Array:

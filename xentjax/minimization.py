@@ -253,7 +253,7 @@ def run(
         zero, point = jnp.zeros_like(value), point.astype(value.dtype)
         hessian = jnp.zeros((0, 0), value.dtype)
         done = Certificate(point, value, zero, point, zero, zero, zero, jnp.asarray(True), point, hessian)
-        return done, jnp.asarray(Status.CONVERGED), jnp.asarray(0)
+        return done, jnp.where(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START), jnp.asarray(0)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
     # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
     certified = isinstance(jax.eval_shape(optimizer.init, free), NewtonState)

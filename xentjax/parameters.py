@@ -7,6 +7,7 @@ of a distribution lie.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,8 @@ class Support:
       contains: membership of a value, reduced over its last `ndim` axes.
       interior: some value well inside, used where a formula must not see an outside value.
       free, constrain: to unconstrained reals and back; both act on the last `ndim` axes.
-      part_of: the next larger support, if there is one.
-      open: whether it differs from `part_of` by end points only, which a density gives no probability.
+      low, high: the ends of a set of numbers.
+      part_of: the next larger set of vectors, if there is one.
       relative: whether the unconstrained coordinate is a logarithm, so that a distance in it has no units.
       discrete: whether the values are isolated.
     """
@@ -50,22 +51,33 @@ class Support:
     free: Callable[[Array], Array] | None = None
     constrain: Callable[[Array], Array] | None = None
     ndim: int = 0
+    low: Any = -math.inf
+    high: Any = math.inf
     part_of: "Support | None" = None
-    open: bool = False
     relative: bool = False
     discrete: bool = False
 
     def __repr__(self) -> str:
         return self.name
 
-    def covers(self, other: "Support") -> bool:
-        """Whether a distribution on `other` has all its probability on this support."""
-        if self.open and other == self.part_of:
-            return True
-        chain: Support | None = other
-        while chain is not None and chain != self:
-            chain = chain.part_of
-        return chain is not None
+
+def reaches_beyond(p: Support, p_ends: tuple, q: Support, q_ends: tuple) -> bool | Array:
+    """Whether a distribution on p gives probability to values outside q; the ends may depend on parameters.
+
+    A Python boolean where that is known without looking at arrays.
+    """
+    if p.ndim or q.ndim:
+        return p != q and p.part_of != q
+    if q.discrete and not p.discrete:
+        return True
+    beyond = [p_ends[0] < q_ends[0], p_ends[1] > q_ends[1]]
+    if p.discrete and not q.discrete:  # an end that q leaves out has probability under p
+        known = [end for end in p_ends if isinstance(end, float) and math.isfinite(end)]
+        beyond += [not q.contains(as_float(end)) for end in known]
+    if any(b for b in beyond if isinstance(b, bool)):
+        return True
+    moving = [jnp.asarray(b) for b in beyond if not isinstance(b, bool)]
+    return functools.reduce(jnp.logical_or, moving) if moving else False
 
 
 def _integral(x: Array) -> Array:
@@ -122,15 +134,14 @@ def _identity(x: Array) -> Array:
 
 
 REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity)
-NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, part_of=REAL)
+NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, low=0.0)
 POSITIVE = Support(
     "a finite number > 0",
     lambda x: jnp.isfinite(x) & (x > 0),
     1.0,
     jnp.log,
     jnp.exp,
-    part_of=NON_NEGATIVE,
-    open=True,
+    low=0.0,
     relative=True,
 )
 UNIT_INTERVAL = Support(
@@ -139,11 +150,12 @@ UNIT_INTERVAL = Support(
     0.5,
     lambda x: jnp.log(x) - jnp.log1p(-x),
     jax.nn.sigmoid,
-    part_of=POSITIVE,
+    low=0.0,
+    high=1.0,
     relative=True,
 )
-COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, part_of=NON_NEGATIVE, discrete=True)
-BINARY = Support("0 or 1", lambda x: (as_float(x) == 0) | (as_float(x) == 1), 1.0, part_of=COUNTS, discrete=True)
+COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, low=0.0, discrete=True)
+BINARY = Support("0 or 1", lambda x: (as_float(x) == 0) | (as_float(x) == 1), 1.0, low=0.0, high=1.0, discrete=True)
 REAL_VECTOR = Support("a vector of finite numbers", lambda x: jnp.isfinite(x).all(-1), 0.0, ndim=1)
 SIMPLEX = Support(
     "a vector of numbers > 0 that sum to 1",
@@ -197,6 +209,11 @@ def positive(default: Any = dataclasses.MISSING) -> Any:
     return _field(POSITIVE, default)
 
 
+def count(default: Any = dataclasses.MISSING) -> Any:
+    """A whole number ≥ 0, which is part of a model's design and never fitted."""
+    return _field(COUNTS, default)
+
+
 def unit_interval(default: Any = dataclasses.MISSING) -> Any:
     """A parameter strictly between 0 and 1; its logit is unconstrained."""
     return _field(UNIT_INTERVAL, default)
@@ -220,7 +237,7 @@ def _interval(low: float, high: float) -> Support:
 
     middle = low + (high - low) / 2
     name = f"a number strictly between {low} and {high}"
-    return Support(name, lambda x: (x > low) & (x < high), middle, free, constrain, part_of=REAL, relative=True)
+    return Support(name, lambda x: (x > low) & (x < high), middle, free, constrain, low=low, high=high, relative=True)
 
 
 def simplex(default: Any = dataclasses.MISSING) -> Any:

@@ -149,7 +149,7 @@ def _text(fit: Fit) -> str:
     for estimate, error in zip(estimates, errors, strict=True):
         for index in np.ndindex(np.shape(estimate.value)):
             name = estimate.name + (f"[{', '.join(map(str, index))}]" if index else "")
-            held = " (held)" if estimate.name in fit.fixed else f" ± {np.asarray(error.value)[index]:.3g}"
+            held = _held(fit, estimate) or f" ± {np.asarray(error.value)[index]:.3g}"
             rows.append((name, f"{np.asarray(estimate.value)[index]:.6g}", held if with_errors or "(" in held else ""))
     shown = rows[:24]
     width, digits = (max((len(row[k]) for row in shown), default=0) for k in (0, 1))
@@ -158,6 +158,12 @@ def _text(fit: Fit) -> str:
     entropy, gap = float(fit.cross_entropy), float(fit.gap)
     lines.append(f"  cross-entropy  {entropy:.6g} nats per observation, about {gap:.1e} above the minimum")
     return "\n".join(lines)
+
+
+def _held(fit: Fit, leaf: Any) -> str:
+    if leaf.name in getattr(fit.model, "edges", ()):
+        return " (an extreme of the data)"
+    return " (held)" if leaf.name in fit.fixed or leaf.support.free is None else ""
 
 
 def _batch_text(fit: Fit) -> str:

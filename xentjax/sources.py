@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._numerics import as_float
 from xentjax.records import record, static
 from xentjax.statistics import About, Center, weighted_mean
 
@@ -91,6 +92,15 @@ class Empirical:
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         (total, lost), _ = jax.lax.scan(body, (zeros, zeros), jnp.arange(-(-n // block)))
         return jax.tree.map(jnp.add, total, lost)
+
+
+def extremes(source: Any) -> tuple[Array, Array]:
+    """The least and the greatest value of a source of numbers."""
+    if not isinstance(source, Empirical):
+        return source.ends()
+    x = as_float(source.data)
+    counts = jnp.ones_like(x, bool) if source.weights is None else source.weights > 0
+    return jnp.min(jnp.where(counts, x, jnp.inf)), jnp.max(jnp.where(counts, x, -jnp.inf))
 
 
 def _compensated(carry: tuple, terms: Any) -> tuple:

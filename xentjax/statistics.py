@@ -19,13 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import (
-    as_float,
-    digamma_gap,
-    expm1_minus,
-    log_factorial_gap,
-    relative_entropy_term,
-)
+from xentjax._numerics import as_float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,6 +53,7 @@ class Spread:
     kind: Any = None
     rescale: Callable[[Array, Array], Array] | None = None  # (m, c): for an f that is measured relative to its centre
     average: Callable[[Array, Any, Array], Array] | None = None  # over points x with weights, better than gap's mean
+    derive: Callable[[dict], Array | None] | None = None  # from a source's table of other expectations
 
     def about(self, m: Array) -> "About":
         """The gap about m, as a function of one point."""
@@ -96,15 +91,6 @@ def _minus_log1m_gap(y: Array, m: Array) -> Array:
 
 def _squared_difference(y: Array, m: Array) -> Array:
     return (y - m) ** 2
-
-
-def _log_factorial_spread(y: Array, m: Array) -> Array:
-    # log Γ(x + 1) = (x log x − x) + a slowly varying rest: the first part's gap does not cancel, the rest is small
-    positive = m > 0
-    safe = jnp.where(positive, m, 1.0)
-    slope = jnp.where(positive, 1 / safe - digamma_gap(safe), 0.0)
-    rest = log_factorial_gap(y) - log_factorial_gap(m) - slope * (y - m)
-    return relative_entropy_term(y, m) + jnp.where(positive, rest, 0.0)
 
 
 def _outer(y: Array, m: Array) -> Array:
@@ -151,20 +137,7 @@ square = Spread("x²", identity, _squared_difference, average=_variance)
 outer = Spread("x xᵀ", identity, _outer, average=_covariance)
 minus_log = Spread("−log x", identity, _minus_log_gap)
 minus_log1m = Spread("−log(1 − x)", identity, _minus_log1m_gap)
-log_gamma_plus_one = Spread("log Γ(x + 1)", identity, _log_factorial_spread)
 log_square = Spread("(log x)²", log, _squared_difference, average=_log_variance)
-
-
-def power(exponent: Array) -> Spread:
-    """x^exponent as a function of log x, relative to its value at the centre: exp(k (y − m)) − 1 − k (y − m)."""
-
-    def gap(y: Array, m: Array) -> Array:
-        return expm1_minus(exponent * (y - m))
-
-    def rescale(m: Array, c: Array) -> Array:
-        return jnp.exp(exponent * (m - c))
-
-    return Spread("x^k", log, gap, exponent, power, rescale)
 
 
 def distance(loc: Array) -> Spread:
@@ -264,6 +237,8 @@ def from_table(table: dict, f: Any) -> Array | None:
     entry = table.get(statistic.key) if isinstance(statistic, (Center, Spread)) else None
     if entry is not None and statistic.parameter is not None:
         entry = entry(statistic.parameter)
+    if entry is None and isinstance(statistic, Spread) and statistic.derive is not None:
+        entry = statistic.derive(table)
     if entry is None or not isinstance(f, About):
         return entry
     mean = from_table(table, statistic.center)

@@ -2,6 +2,7 @@
 
 from xentjax.families.bernoulli import Bernoulli
 from xentjax.families.beta import Beta
+from xentjax.families.binomial import Binomial
 from xentjax.families.categorical import Categorical
 from xentjax.families.dirichlet import Dirichlet
 from xentjax.families.exponential import Exponential
@@ -13,6 +14,7 @@ from xentjax.families.log_normal import LogNormal
 from xentjax.families.multivariate_normal import MultivariateNormal
 from xentjax.families.negative_binomial import NegativeBinomial
 from xentjax.families.normal import Normal
+from xentjax.families.pareto import Pareto
 from xentjax.families.poisson import Poisson
 from xentjax.families.student_t import StudentT
 from xentjax.families.weibull import Weibull
@@ -20,6 +22,7 @@ from xentjax.families.weibull import Weibull
 __all__ = [
     "Bernoulli",
     "Beta",
+    "Binomial",
     "Categorical",
     "Dirichlet",
     "Exponential",
@@ -31,6 +34,7 @@ __all__ = [
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
+    "Pareto",
     "Poisson",
     "StudentT",
     "Weibull",

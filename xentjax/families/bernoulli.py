@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import linear_minus_log, log_gamma, relative_entropy_term, xlogy
+from xentjax._numerics import expm1_minus, linear_minus_log, relative_entropy_term, xlogy
+from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import BINARY, Parameter, unit_interval
-from xentjax.statistics import identity, indicators, log_gamma_plus_one, square
+from xentjax.statistics import identity, indicators, square
 
 
 class Bernoulli(Family):
@@ -40,7 +41,7 @@ class Bernoulli(Family):
         p = jnp.asarray(self.probs)
         pair = jnp.stack([1 - p, p])
         known = {indicators: lambda size: jnp.pad(pair, (0, size - 2)) if size >= 2 else None}
-        return {**known, identity: p, square: p * (1 - p), log_gamma_plus_one: -log_gamma(1 + p)}
+        return {**known, identity: p, square: p * (1 - p), cumulant: lambda t: bernoulli_cumulant(p, t)}
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -59,6 +60,9 @@ class Bernoulli(Family):
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return jax.random.bernoulli(key, self.probs, shape).astype(jnp.result_type(self.probs))
 
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        return jnp.log1p(-jnp.asarray(self.probs)), jnp.log(self.probs)
+
     def kl_to(self, q: "Bernoulli") -> Array:
         """KL(self‖q), in nats, without cancellation."""
         return bernoulli_kl(jnp.asarray(self.probs), jnp.asarray(q.probs))
@@ -70,3 +74,11 @@ def bernoulli_kl(p: Array, q: Array) -> Array:
     rest = jnp.where(present, 1 - p, 1.0)
     complement = jnp.where(present, rest * linear_minus_log((p - q) / rest, (1 - q) / rest), 1 - q)
     return relative_entropy_term(p, q) + complement
+
+
+def bernoulli_cumulant(p: Array, t: Array) -> Array:
+    """log(1 + p (exp(t) − 1)) − p t, by the rarer of the two outcomes."""
+    rare = p < 0.5
+    p, t = jnp.where(rare, p, 1 - p), jnp.where(rare, t, -t)
+    rise = p * jnp.expm1(t)
+    return p * expm1_minus(t) - linear_minus_log(rise, 1 + rise)

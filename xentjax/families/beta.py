@@ -14,10 +14,12 @@ from xentjax._numerics import (
     relative_entropy_term,
     trigamma,
 )
+from xentjax._special import log_beta_tails
+from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.dirichlet import dirichlet_kl
 from xentjax.families.family import Family
 from xentjax.parameters import UNIT_INTERVAL, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, minus_log1m, power, square, summarize
+from xentjax.statistics import identity, log, log_square, minus_log, minus_log1m, square, summarize
 
 
 class Beta(Family):
@@ -57,7 +59,7 @@ class Beta(Family):
             minus_log1m: digamma_gap_drop(b, a),
             log: digamma(a) - digamma(n),
             log_square: trigamma(a) - trigamma(n),
-            power: lambda k: jnp.expm1(log_gamma_rise(a, k) - log_gamma_rise(n, k)),
+            log_cumulant: lambda k: log_gamma_cumulant(a, k) - log_gamma_rise(n, jnp.maximum(k, -a)),
         }
 
     @classmethod
@@ -78,6 +80,9 @@ class Beta(Family):
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         a = jnp.asarray(self.alpha)
         return jax.random.beta(key, a, jnp.asarray(self.beta), shape, a.dtype)
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        return log_beta_tails(jnp.asarray(self.alpha), jnp.asarray(self.beta), x, 1 - x)
 
     def kl_to(self, q: "Beta") -> Array:
         """KL(self‖q), in nats, without cancellation."""

@@ -1,6 +1,5 @@
 """The categorical distribution."""
 
-import dataclasses
 from typing import Any, Self
 
 import jax
@@ -10,7 +9,7 @@ from jax import Array
 from xentjax._numerics import expm1_minus
 from xentjax.families.family import Family, within_support
 from xentjax.information import probabilities
-from xentjax.parameters import BINARY, COUNTS, Parameter, Support, logits
+from xentjax.parameters import COUNTS, Parameter, Support, logits
 from xentjax.statistics import identity, indicators, square
 
 
@@ -52,8 +51,7 @@ class Categorical(Family):
             return COUNTS.contains(x) & (x < size)
 
         name = f"a whole number from 0 to {size - 1}"
-        part_of = BINARY if size == 2 else COUNTS
-        return _Categories(name, contains, 0, part_of=part_of, discrete=True, size=size)
+        return Support(name, contains, 0, low=0.0, high=size - 1.0, discrete=True)
 
     @property
     def statistics(self) -> tuple:  # type: ignore[override]
@@ -105,15 +103,3 @@ class Categorical(Family):
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
         return jnp.arange(jnp.shape(self.logits)[-1]), self.probs
-
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class _Categories(Support):
-    """Supports of one size are equal, so that two categoricals are recognised as living on the same values."""
-
-    contains: Any = dataclasses.field(default=None, compare=False)
-    size: int = 0
-
-    def covers(self, other: Support) -> bool:
-        size = 2 if other == BINARY else getattr(other, "size", self.size + 1)
-        return size <= self.size

@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import linear_minus_log, log_gamma_rise
+from xentjax._numerics import linear_minus_log
+from xentjax._special import log1mexp
+from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
+from xentjax.families.gamma import gamma_cumulant
 from xentjax.parameters import NON_NEGATIVE, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, power, square
+from xentjax.statistics import identity, log, log_square, minus_log, square
 
 EULER_GAMMA = 0.5772156649015329
 
@@ -43,7 +46,8 @@ class Exponential(Family):
             minus_log: jnp.full_like(mean, EULER_GAMMA),
             log: jnp.log(mean) - EULER_GAMMA,
             log_square: jnp.full_like(mean, jnp.pi**2 / 6),
-            power: lambda k: jnp.expm1(log_gamma_rise(jnp.ones_like(k), k)),
+            log_cumulant: lambda k: log_gamma_cumulant(jnp.ones_like(k), k),
+            cumulant: self._cumulant,
         }
 
     @classmethod
@@ -60,6 +64,15 @@ class Exponential(Family):
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return jax.random.exponential(key, shape, jnp.result_type(self.rate)) / self.rate
+
+    def _cumulant(self, t: Array) -> Array:
+        return gamma_cumulant(jnp.ones_like(self.mean), jnp.asarray(self.rate), t)
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        return log1mexp(-self.rate * x), -self.rate * x
+
+    def inverse(self, probability: Array) -> Array:
+        return -jnp.log1p(-probability) / self.rate
 
     def kl_to(self, q: "Exponential") -> Array:
         """KL(self‖q), in nats, without cancellation."""

@@ -10,6 +10,7 @@ from jax import Array
 
 from xentjax import _nodes
 from xentjax._numerics import as_float
+from xentjax.families.inversion import invert, invert_counts
 from xentjax.parameters import BINARY, NON_NEGATIVE, POSITIVE, Support, named_leaves
 from xentjax.records import record
 from xentjax.statistics import Center, Spread, from_table, log, log_square
@@ -25,6 +26,7 @@ class Family:
 
     support: ClassVar[Support]
     statistics: ClassVar[tuple] = ()
+    edges: ClassVar[tuple[str, ...]] = ()  # parameters at which the support ends, put at the extremes by a fit
 
     def __init_subclass__(cls) -> None:
         record(cls)
@@ -33,14 +35,72 @@ class Family:
         """log of the density or probability of one point, in nats; −inf outside the support, NaN for NaN."""
         # a value outside is replaced before the formula sees it, so that no derivative turns into NaN
         x = as_float(x)
-        within = self.support.contains(x)
-        safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.support.interior)
+        within = self.contains(x)
+        safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.interior)
         center, *spreads = self.statistics
         return within_support(within, x, self.log_prob_of(center(safe), *(0.0 for _ in spreads)))
 
     def log_prob_of(self, center: Array, *spreads: Any) -> Array:
         """E[log_prob(x)] of any source, from its mean of the centre and its spreads about it."""
         raise TypeError(f"{type(self).__name__} has no statistics: its log-density must be averaged over points.")
+
+    def ends(self) -> tuple[Any, Any]:
+        """The least and the greatest value; parameters may move them."""
+        return self.support.low, self.support.high
+
+    def contains(self, x: Array) -> Array:
+        """Whether x is a value of this distribution."""
+        within = self.support.contains(x)
+        if type(self).ends is Family.ends:
+            return within
+        low, high = self.ends()
+        return within & (x >= low) & (x <= high)
+
+    @property
+    def interior(self) -> Any:
+        """Some value well inside, which stands in where a formula must not see an outside value."""
+        return self.support.interior
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        """log P(X ≤ x) and log P(X > x), each to full relative accuracy, for one x between the ends."""
+        raise TypeError(f"{type(self).__name__} has no distribution function in closed form; count samples instead.")
+
+    def log_cdf(self, x: Any) -> Array:
+        """log P(X ≤ x) of one number x: accurate where it is close to 0 and where it is far below."""
+        return self._tail(x, 0)
+
+    def log_survival(self, x: Any) -> Array:
+        """log P(X > x) of one number x."""
+        return self._tail(x, 1)
+
+    def cdf(self, x: Any) -> Array:
+        """P(X ≤ x) of one number x."""
+        return jnp.exp(self.log_cdf(x))
+
+    def _tail(self, x: Any, side: int) -> Array:
+        x, (low, high) = as_float(x), self.ends()
+        # at and past the ends the tails are known, and their formulas must not see them
+        below = x < low if self.support.discrete else x <= low
+        within = ~below & (x < high) & jnp.isfinite(x)
+        safe = jnp.where(within, jnp.floor(x) if self.support.discrete else x, self.interior)
+        certain = below if side else ~below
+        return within_support(within | ~jnp.isnan(x), x, jnp.where(within, self.tails(safe)[side], _log_of(certain)))
+
+    def quantile(self, probability: Any) -> Array:
+        """The x with P(X ≤ x) = probability, of one number from 0 to 1; for whole numbers the least that reaches it.
+
+        Differentiable in the probability and the parameters (of continuous distributions).
+        """
+        probability = as_float(probability)
+        within = (probability > 0) & (probability < 1)
+        low, high = self.ends()
+        value = self.inverse(jnp.where(within, probability, 0.5))
+        end = jnp.where(probability == 0, low, jnp.where(probability == 1, high, jnp.nan))
+        return jnp.where(within, value, end.astype(value.dtype))
+
+    def inverse(self, probability: Array) -> Array:
+        """The quantile of a probability strictly between 0 and 1; by default a root of `tails`."""
+        return invert_counts(self, probability) if self.support.discrete else invert(self, probability)
 
     def expectations(self) -> dict:
         """What this distribution knows in closed form: {centre: its mean, spread: its value about that mean}."""
@@ -80,31 +140,36 @@ class Family:
         return {}
 
     def coordinate(self) -> tuple[Array, Array]:
-        """Location and scale of the distribution in the unconstrained coordinate of its support."""
+        """Location and scale of the distribution in the unconstrained coordinate of its values; see `constrain`."""
         table = self.expectations()
         return table[log], jnp.sqrt(table[log_square])
 
-    def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
-        """Points [num_points] and their weights; see `quadrature`."""
-        if self.support.discrete:
-            return _whole_numbers(self, num_points)
+    def constrain(self, coordinate: Array) -> Array:
+        """A value of the distribution, from a real number: the smooth map along which it is integrated and inverted."""
         support = POSITIVE if self.support == NON_NEGATIVE else self.support
         if support.constrain is None or support.ndim > 0:
             raise TypeError(
                 f"quadrature: found {type(self).__name__}, but a scalar distribution is needed; "
                 "use monte_carlo(p, key, num_samples) instead."
             )
+        return support.constrain(coordinate)
+
+    def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
+        """Points [num_points] and their weights; see `quadrature`."""
+        if self.support.discrete:
+            return _whole_numbers(self, num_points)
+        if self.support.ndim > 0:
+            self.constrain(jnp.zeros(()))  # says that there is no such map
         loc, scale = self.coordinate()
         nodes, weights = _nodes.real_line(num_points, jnp.result_type(loc))
         coordinates = loc + scale * nodes
-        points = support.constrain(coordinates)
-        slopes = jax.vmap(jax.grad(support.constrain))(coordinates)
+        points, slopes = jax.vmap(jax.value_and_grad(self.constrain))(coordinates)
         density = jnp.exp(jax.vmap(self.log_prob)(points))
         mass = density * slopes * scale * weights
         # far out the factors leave the range of floats (0 times inf): there is no probability there, and a point that
         # derivatives of any f can bear takes the place
         there = (density > 0) & (mass > 0)
-        return jnp.where(there, points, support.constrain(loc)), jnp.where(there, mass, 0.0)
+        return jnp.where(there, points, self.constrain(loc)), jnp.where(there, mass, 0.0)
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{leaf.name}={show(leaf.value)}" for leaf in named_leaves(self))
@@ -115,6 +180,10 @@ def within_support(within: Array, x: Any, value: Array) -> Array:
     """The value inside the support; outside −inf, and NaN where the point is NaN."""
     missing = jnp.any(jnp.isnan(as_float(x)).reshape(*jnp.shape(within), -1), -1)
     return jnp.where(within, value, jnp.where(missing, jnp.nan, -jnp.inf))
+
+
+def _log_of(certain: Array) -> Array:
+    return jnp.where(certain, 0.0, -jnp.inf)
 
 
 def show(value: Any) -> str:

@@ -12,13 +12,14 @@ from xentjax._numerics import (
     linear_minus_log,
     log_gamma_bregman,
     log_gamma_gap,
-    log_gamma_rise,
     relative_entropy_term,
     trigamma,
 )
+from xentjax._special import log_gamma_tails
+from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import POSITIVE, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, power, square, summarize
+from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
 
 
 class Gamma(Family):
@@ -55,7 +56,8 @@ class Gamma(Family):
             minus_log: digamma_gap(a),
             log: digamma(a) - log_rate,
             log_square: trigamma(a),
-            power: lambda k: jnp.expm1(log_gamma_rise(a, k)),
+            log_cumulant: lambda k: log_gamma_cumulant(a, k),
+            cumulant: lambda t: gamma_cumulant(a, jnp.asarray(self.rate), t),
         }
 
     @classmethod
@@ -77,6 +79,9 @@ class Gamma(Family):
         a = jnp.asarray(self.concentration)
         return jax.random.gamma(key, a, shape, a.dtype) / self.rate
 
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        return log_gamma_tails(jnp.asarray(self.concentration), self.rate * x)
+
     def kl_to(self, q: "Gamma") -> Array:
         """The distance of the means at q's concentration, and that of the concentrations."""
         rise = self.concentration - q.concentration
@@ -85,3 +90,11 @@ class Gamma(Family):
         s = (rise + self.concentration * (q.rate - self.rate) / self.rate) / q.concentration
         means = q.concentration * linear_minus_log(s, ratio)
         return means + log_gamma_bregman(jnp.asarray(self.concentration), -rise)
+
+
+def gamma_cumulant(a: Array, rate: Array, t: Array) -> Array:
+    """−a log(1 − s) − a s with s = t / rate; +inf for s ≥ 1."""
+    s = t / rate
+    finite = s < 1
+    safe = jnp.where(finite, s, 0.0)
+    return jnp.where(finite, a * linear_minus_log(-safe, 1 - safe), jnp.inf)

@@ -6,8 +6,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._special import log1mexp
+from xentjax.cumulants import cumulant
 from xentjax.families.bernoulli import bernoulli_kl
 from xentjax.families.family import Family
+from xentjax.families.negative_binomial import gamma_poisson_cumulant
 from xentjax.parameters import COUNTS, Parameter, unit_interval
 from xentjax.statistics import identity, square
 
@@ -34,7 +37,12 @@ class Geometric(Family):
         return jnp.log(self.probs) + jnp.where(x == 0, 0.0, x * jnp.log1p(-jnp.where(x == 0, 0.0, self.probs)))
 
     def expectations(self) -> dict:
-        return {identity: self.mean, square: self.variance}
+        mean = self.mean
+        return {
+            identity: mean,
+            square: self.variance,
+            cumulant: lambda t: gamma_poisson_cumulant(mean, jnp.ones_like(mean), t),
+        }
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -53,6 +61,10 @@ class Geometric(Family):
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         waiting = jax.random.exponential(key, shape, jnp.result_type(self.probs))
         return jnp.floor(waiting / -jnp.log1p(-jnp.asarray(self.probs)))
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        survival = (x + 1) * jnp.log1p(-jnp.asarray(self.probs))
+        return log1mexp(survival), survival
 
     def kl_to(self, q: "Geometric") -> Array:
         """KL(self‖q), in nats, without cancellation."""

@@ -1,5 +1,6 @@
 """The Laplace distribution."""
 
+import math
 from typing import Any, Self
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import expm1_minus, linear_minus_log
+from xentjax.cumulants import cumulant
 from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
 from xentjax.parameters import REAL, Parameter, positive, real
@@ -47,10 +49,15 @@ class Laplace(Family):
         return -(jnp.abs(x - self.loc) + spread) / self.scale - jnp.log(2 * self.scale)
 
     def expectations(self) -> dict:
-        return {identity: self.loc, square: 2 * self.scale**2, distance: self._distance}
+        return {identity: self.loc, square: self.variance, distance: self._distance, cumulant: self._cumulant}
 
     def _distance(self, point: Array) -> Array:
         return self.scale * jnp.exp(-jnp.abs(self.loc - point) / self.scale)
+
+    def _cumulant(self, t: Array) -> Array:
+        s = self.scale * t
+        finite = jnp.abs(s) < 1
+        return jnp.where(finite, -jnp.log1p(-jnp.where(finite, s * s, 0.0)), jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -73,6 +80,16 @@ class Laplace(Family):
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return self.loc + self.scale * jax.random.laplace(key, shape, jnp.result_type(self.scale))
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        far = -jnp.abs(x - self.loc) / self.scale - math.log(2)
+        near = jnp.log1p(-jnp.exp(far))
+        return jnp.where(x < self.loc, far, near), jnp.where(x < self.loc, near, far)
+
+    def inverse(self, probability: Array) -> Array:
+        lower = probability < 0.5
+        distance = -jnp.log(2 * jnp.where(lower, probability, 1 - probability))
+        return self.loc + self.scale * jnp.where(lower, -distance, distance)
 
     def kl_to(self, q: "Laplace") -> Array:
         """KL(self‖q), in nats, without cancellation."""

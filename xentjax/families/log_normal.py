@@ -5,12 +5,15 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.scipy.special import ndtri
 
 from xentjax._numerics import HALF_LOG_2PI
+from xentjax._special import log_normal_tails
+from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import POSITIVE, Parameter, positive, real
-from xentjax.statistics import identity, log, log_square, minus_log, power, square, summarize
+from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
 
 
 class LogNormal(Family):
@@ -47,7 +50,7 @@ class LogNormal(Family):
             minus_log: 0.5 * variance,
             log: self.loc,
             log_square: variance,
-            power: lambda k: jnp.expm1(0.5 * k * k * variance),
+            log_cumulant: lambda k: 0.5 * k * k * variance,
         }
 
     @classmethod
@@ -65,6 +68,12 @@ class LogNormal(Family):
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return jnp.exp(self.loc + self.scale * jax.random.normal(key, shape, jnp.result_type(self.scale)))
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        return log_normal_tails((jnp.log(x) - self.loc) / self.scale)
+
+    def inverse(self, probability: Array) -> Array:
+        return jnp.exp(self.loc + self.scale * ndtri(probability))
 
     def kl_to(self, q: "LogNormal") -> Array:
         """KL(self‖q), in nats, without cancellation."""

@@ -6,8 +6,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import linear_minus_log, log_factorial_gap, log_gamma_gap_drop, relative_entropy_term
-from xentjax.families.family import Family, within_support
+from xentjax._numerics import (
+    expm1_minus,
+    linear_minus_log,
+    log_factorial_gap,
+    log_gamma_gap_drop,
+    relative_entropy_term,
+)
+from xentjax._special import log_beta_tails
+from xentjax.cumulants import cumulant, log_gamma_of_sum, log_gamma_plus_one
+from xentjax.families.family import Family
 from xentjax.parameters import COUNTS, Parameter, positive
 from xentjax.statistics import identity, square, summarize
 
@@ -39,20 +47,26 @@ class NegativeBinomial(Family):
 
     support = COUNTS
 
-    def log_prob(self, x: Any) -> Array:
-        x = identity(x)
-        within = self.support.contains(x)
-        count = jnp.where(within, x, 1.0)
+    @property
+    def statistics(self) -> tuple:  # type: ignore[override]
+        return (identity, log_gamma_plus_one, log_gamma_of_sum(1 / jnp.asarray(self.dispersion)))
+
+    def log_prob_of(self, count: Array, factorial: Array, rising: Array) -> Array:
         r = 1 / jnp.asarray(self.dispersion)
         # each part stays of the size of the answer as dispersion goes to 0; differences of x + r are taken without r
         total, mean = count + r, jnp.asarray(self.mean, count.dtype)
         shared = total * linear_minus_log((mean - count) / total, (mean + r) / total)
         drop = log_gamma_gap_drop(r.astype(count.dtype), count)
         value = shared - drop - log_factorial_gap(count) - relative_entropy_term(count, mean)
-        return within_support(within, x, value)
+        return value + rising - factorial
 
     def expectations(self) -> dict:
-        return {identity: jnp.asarray(self.mean), square: self.variance}
+        mean = jnp.asarray(self.mean)
+        return {
+            identity: mean,
+            square: self.variance,
+            cumulant: lambda t: gamma_poisson_cumulant(mean, jnp.asarray(self.dispersion), t),
+        }
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -64,8 +78,21 @@ class NegativeBinomial(Family):
     def variance(self) -> Array:
         return self.mean + self.dispersion * jnp.asarray(self.mean) ** 2
 
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        r, mean = 1 / jnp.asarray(self.dispersion), jnp.asarray(self.mean)
+        return log_beta_tails(r, x + 1, r / (r + mean), mean / (r + mean))
+
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         first, second = jax.random.split(key)
         dispersion = jnp.asarray(self.dispersion)
         rate = self.mean * dispersion * jax.random.gamma(first, 1 / dispersion, shape, dispersion.dtype)
         return jax.random.poisson(second, rate, shape).astype(dispersion.dtype)
+
+
+def gamma_poisson_cumulant(mean: Array, dispersion: Array, t: Array) -> Array:
+    """log E exp(t (x − mean)) of a Poisson variable whose rate is gamma-distributed; +inf where infinite."""
+    s = -dispersion * mean * jnp.expm1(t)
+    finite = s > -1
+    safe = jnp.where(finite, s, 0.0)
+    value = linear_minus_log(safe, 1 + safe) / dispersion + mean * expm1_minus(t)
+    return jnp.where(finite, value, jnp.inf)

@@ -5,9 +5,11 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import erf
+from jax.scipy.special import erf, ndtri
 
 from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
+from xentjax._special import log_normal_tails
+from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import REAL, Parameter, positive, real
 from xentjax.statistics import distance, identity, square, summarize
@@ -40,7 +42,13 @@ class Normal(Family):
         return -0.5 * (z * z + variance / self.scale**2) - jnp.log(self.scale) - HALF_LOG_2PI
 
     def expectations(self) -> dict:
-        return {identity: self.loc, square: self.scale**2, distance: self._distance}
+        variance = self.variance
+        return {
+            identity: self.loc,
+            square: variance,
+            distance: self._distance,
+            cumulant: lambda t: 0.5 * t * t * variance,
+        }
 
     def _distance(self, point: Array) -> Array:
         z = (self.loc - point) / self.scale
@@ -63,6 +71,12 @@ class Normal(Family):
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return self.loc + self.scale * jax.random.normal(key, shape, jnp.result_type(self.scale))
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        return log_normal_tails((x - self.loc) / self.scale)
+
+    def inverse(self, probability: Array) -> Array:
+        return self.loc + self.scale * ndtri(probability)
 
     def kl_to(self, q: "Normal") -> Array:
         """KL(self‖q), in nats, without cancellation."""

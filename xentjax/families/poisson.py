@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_factorial_gap, relative_entropy_term
+from xentjax._numerics import expm1_minus, log_factorial_gap, relative_entropy_term
+from xentjax._special import log_gamma_tails
+from xentjax.cumulants import cumulant, log_gamma_plus_one
 from xentjax.families.family import Family
 from xentjax.parameters import COUNTS, Parameter, positive
-from xentjax.statistics import identity, log_gamma_plus_one, square
+from xentjax.statistics import identity, square
 
 
 class Poisson(Family):
     """Poisson(rate): log q(x) = x log rate − rate − log x!, for x = 0, 1, 2, ...
-
-    Its entropy has no closed form, since E log x! has none; its KL divergence to another Poisson has.
 
     Args:
       rate: the mean, > 0.
@@ -36,7 +36,7 @@ class Poisson(Family):
         return -relative_entropy_term(x, jnp.asarray(self.rate, x.dtype)) - log_factorial_gap(x) - gap
 
     def expectations(self) -> dict:
-        return {identity: self.mean, square: self.variance}
+        return {identity: self.mean, square: self.variance, cumulant: lambda t: self.rate * expm1_minus(t)}
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -52,6 +52,10 @@ class Poisson(Family):
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return jax.random.poisson(key, jnp.asarray(self.rate), shape).astype(jnp.result_type(self.rate))
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        above, below = log_gamma_tails(x + 1, jnp.asarray(self.rate))
+        return below, above
 
     def kl_to(self, q: "Poisson") -> Array:
         """KL(self‖q), in nats, without cancellation."""

@@ -1,5 +1,6 @@
 """Student's t distribution."""
 
+import math
 from typing import Any, Self
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import HALF_LOG_2PI, digamma_gap_drop, linear_minus_log, log_gamma_half_step
+from xentjax._special import log_beta_tails
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import REAL, Parameter, positive, real
 from xentjax.statistics import identity, square, summarize
@@ -99,6 +101,14 @@ class StudentT(Family):
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         df = jnp.asarray(self.df)
         return self.loc + self.scale * jax.random.t(key, df, shape, df.dtype)
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²)
+        df, z = jnp.asarray(self.df), (x - self.loc) / self.scale
+        total = df + z * z
+        far = log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), df / total, z * z / total)[0] - math.log(2)
+        near = jnp.log1p(-jnp.exp(far))
+        return jnp.where(z < 0, far, near), jnp.where(z < 0, near, far)
 
     def coordinate(self) -> tuple[Array, Array]:
         return self.loc, self.scale

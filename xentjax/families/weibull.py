@@ -7,10 +7,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import expm1_minus, linear_minus_log, log_gamma, log_gamma_rise, log_ratio
+from xentjax._special import log1mexp
+from xentjax.cumulants import log_cumulant, log_gamma_cumulant, power
 from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family
 from xentjax.parameters import POSITIVE, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, power, square, summarize
+from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
 
 
 class Weibull(Family):
@@ -50,7 +52,7 @@ class Weibull(Family):
             minus_log: _rise(1 / k),
             log: jnp.log(self.scale) - EULER_GAMMA / k,
             log_square: jnp.pi**2 / 6 / (k * k),
-            power: lambda j: jnp.expm1(_rise(j / k)),
+            log_cumulant: lambda j: log_gamma_cumulant(jnp.ones_like(j / k), j / k),
         }
 
     @classmethod
@@ -72,6 +74,13 @@ class Weibull(Family):
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         w = jax.random.exponential(key, shape, jnp.result_type(self.scale))
         return self.scale * jnp.exp(jnp.log(w) / self.concentration)
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        hazard = jnp.exp(self.concentration * (jnp.log(x) - jnp.log(self.scale)))
+        return log1mexp(-hazard), -hazard
+
+    def inverse(self, probability: Array) -> Array:
+        return self.scale * jnp.exp(jnp.log(-jnp.log1p(-probability)) / self.concentration)
 
     def kl_to(self, q: "Weibull") -> Array:
         """KL(self‖q), in nats, without cancellation."""

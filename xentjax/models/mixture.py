@@ -38,6 +38,15 @@ class Mixture(Family):
     def support(self) -> Support:  # type: ignore[override]
         return self.components.support
 
+    def ends(self) -> tuple[Any, Any]:
+        low, high = self.components.ends()
+        return jnp.min(jnp.asarray(low)), jnp.max(jnp.asarray(high))
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        each = jax.vmap(lambda component: (component.log_cdf(x), component.log_survival(x)))(self.components)
+        below, above = (jax.nn.logsumexp(tail, b=jnp.asarray(self.weights)) for tail in each)
+        return below, above
+
     def log_prob(self, x: Any) -> Array:
         each = jax.vmap(lambda component: component.log_prob(x))(self.components)
         # no component reaches x: −inf, where log-sum-exp would give NaN derivatives
