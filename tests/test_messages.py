@@ -17,7 +17,17 @@ def changed(index, value, x=X):
 
 
 BAD_DATA = {
-    "constant": (xj.Normal, np.full(5, 2.0), r"found 5 equal observations, 2.0, but Normal needs .* differ.*; hold"),
+    "constant": (xj.Normal, np.full(5, 2.0), r"found 5 equal .*, 2.0, but Normal needs .* differ.* scale=0\); hold"),
+    "zeros": (
+        xj.Exponential,
+        np.zeros(5),
+        r"found 5 .*, 0.0, but Expo.* needs .* not all 0.* Exponential\(rate=inf\); ",
+    ),
+    "no events": (
+        xj.NegativeBinomial,
+        np.zeros(5),
+        r"found 5 equal .*, but NegativeBinomial needs .* not all 0.*; hold",
+    ),
     "single point": (xj.Normal, np.array([2.0]), r"found a single observation, 2.0, but Normal needs .* gather more"),
     "scalar": (xj.Normal, 2.0, r"found data of shape \(\), but .* leading axis.* for a single .* write \[x\]"),
     "empty": (xj.Normal, np.array([]), r"found an empty array, but at least one observation is needed; "),
@@ -163,9 +173,11 @@ def test_an_optimizer_that_was_not_called():
         xj.fit_mle(xj.Normal, X, optimizer=optax.adam)
 
 
-@pytest.mark.parametrize("steps", [0, 2.5, True])
+@pytest.mark.parametrize("steps", [0, 2.5, True, 2**31])
 def test_steps_that_are_no_count(steps):
-    with pytest.raises(ValueError, match=rf"fit_mle: found max_steps={steps}, but a whole number ≥ 1 is needed; "):
+    with pytest.raises(
+        ValueError, match=rf"fit_mle: found max_steps={steps}, but a whole number from 1 to .* is needed; "
+    ):
         xj.fit_mle(xj.Normal, X, max_steps=steps)
 
 
@@ -218,6 +230,27 @@ def test_minimize_knows_the_names_of_its_parameters():
         ValueError, match=r"minimize: found fixed='rate', but Normal has the parameters loc, scale; use"
     ):
         xj.minimize(lambda q: q.loc**2, xj.Normal(0.0, 1.0), fixed=["rate"])
+
+
+def test_data_that_only_float64_tells_apart():
+    with (
+        jax.enable_x64(False),
+        pytest.raises(ValueError, match=r"found 5 observations that differ.* in float32, but .*; use float64, .*x64"),
+    ):
+        xj.fit_mle(xj.Normal, 1e9 + X)
+
+
+class Elsewhere(xj.Density):
+    """The protocol of numpyro, distrax and TFP."""
+
+    batch_shape = event_shape = ()
+
+
+def test_a_distribution_of_another_library_is_to_be_wrapped():
+    with pytest.raises(
+        TypeError, match=r"fit_mle: found a Elsewhere of another library .* supports .*; wrap it: Built"
+    ):
+        xj.fit_mle(Elsewhere(1.0, decay), X)
 
 
 NO_NUMBERS = {
