@@ -205,6 +205,33 @@ def test_minimize_holds_what_is_fixed():
     np.testing.assert_allclose(found.params.loc, 2.0, **SAME)
 
 
+def test_a_minimum_says_how_it_ended():
+    found = xj.minimize(lambda q: (q.loc - q.scale) ** 2 + q.scale**2 - q.scale, xj.Normal(0.0, 2.0)).check()
+    first, loc, scale, last = repr(found).splitlines()
+    assert first == "Minimum: converged"
+    assert (loc.split(), scale.split()) == (["loc", "0.5"], ["scale", "0.5"])
+    assert last.startswith("  value  -0.25, about ")
+    short = xj.minimize(lambda x: jnp.sum(jnp.cosh(x)), 3.0 * jnp.ones(2), max_steps=1)
+    with pytest.raises(RuntimeError, match=r"Minimum.check: found the status MAX_STEPS.*, but CONVERGED is needed; "):
+        short.check()
+    lanes = jax.vmap(lambda c: xj.minimize(lambda x, c: (x - c) ** 2, 0.0, c))(jnp.arange(3.0)).check()
+    assert repr(lanes) == "3 minima\n  3: converged"
+
+
+def test_another_number_of_steps_compiles_nothing():
+    traces = []
+
+    def objective(x):
+        traces.append(x)
+        return jnp.cosh(x - 1.0)
+
+    assert xj.minimize(objective, 0.0, max_steps=1).steps == 1
+    count = len(traces)
+    assert xj.minimize(objective, 0.0, max_steps=2).steps == 2
+    assert xj.minimize(objective, 0.0).converged
+    assert len(traces) == count
+
+
 def test_newton_in_a_loop_of_ones_own():
     free, constrain = xj.unconstrain(xj.Gamma(jnp.asarray(1.0), jnp.asarray(1.0)))
     source = xj.Empirical(DATA)

@@ -68,6 +68,17 @@ def test_a_tree_is_rebuilt_whatever_its_leaves_are() -> None:
     assert batch.shift.shape == (3,)
 
 
+def test_lists_of_numbers_are_arrays() -> None:
+    assert xj.Dirichlet([1, 2, 3]).concentration.shape == (3,)
+    assert xj.Mixture([0.5, 0.5], xj.Normal([0.0, 1.0], [1.0, 2.0])).mean == 0.5
+    assert xj.MultivariateNormal([0.0, 0.0], [[1, 0], [0, 1]]).covariance.dtype == "float64"
+    assert xj.Empirical([1.0, 2.0], [3, 1]).expect(lambda x: x) == 1.25
+    # a pair stays a pair, of arrays
+    pair = xj.Empirical(([[1.0, 2.0], [3.0, 4.0]], [0.0, 1.0]))
+    assert [leaf.shape for leaf in pair.data] == [(2, 2), (2,)]
+    assert jax.vmap(lambda w: xj.Empirical([1.0, 2.0], w).total)(jnp.ones((3, 2))).shape == (3,)
+
+
 # Supports: a declaration, and values [..., shape of one] inside
 POSITIVE_DEFINITE = [[[2.0, 0.3], [0.3, 0.5]], [[1.0, -0.9], [-0.9, 1.0]]]
 SUPPORTS = {

@@ -50,7 +50,7 @@ from xentjax.families import (
     Weibull,
 )
 from xentjax.information import cross_entropy, entropy, in_bits, kl_divergence
-from xentjax.minimization import Minimum, Status, minimize, newton
+from xentjax.minimization import minimize, newton
 from xentjax.models import Built, Density, Mixture
 from xentjax.parameters import (
     Parameter,
@@ -66,7 +66,7 @@ from xentjax.parameters import (
     unit_interval,
 )
 from xentjax.records import record, static
-from xentjax.results import Fit
+from xentjax.results import Fit, Minimum, Status
 from xentjax.sources import Empirical, monte_carlo, quadrature
 
 __version__ = "0.1.0"

@@ -15,10 +15,10 @@ import numpy as np
 from jax import Array
 
 from xentjax.information import probabilities
-from xentjax.minimization import ADVICE, Status, check_limits, check_names
+from xentjax.minimization import check_limits, check_names
 from xentjax.parameters import Support, named_leaves, reaches_beyond
-from xentjax.results import Fit
-from xentjax.sources import Empirical, num_points
+from xentjax.results import ADVICE, Fit, Status
+from xentjax.sources import Empirical, check_points, check_weights, num_points
 
 
 def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol: Any, max_steps: int) -> Any:
@@ -73,6 +73,13 @@ def _check_model(caller: str, model: Any) -> None:
         )
     if not inspect.isclass(model):
         _check_instance(caller, model)
+    # the protocol of numpyro, distrax and TFP
+    if not inspect.isclass(model) and hasattr(model, "batch_shape") and hasattr(model, "event_shape"):
+        raise TypeError(
+            f"{caller}: found a {type(model).__name__} of another library as the model, but one whose parameters have "
+            f"supports is needed; wrap it: Built({{'scale': 1.0, ...}}, lambda p: {type(model).__name__}(**p), "
+            "{'scale': positive})."
+        )
     if not inspect.isclass(model) and jax.tree_util.treedef_is_leaf(jax.tree.structure(model)):
         raise TypeError(
             f"{caller}: found a {type(model).__name__}, which is no pytree, so that its parameters cannot be seen; "
@@ -142,19 +149,9 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
     # a family's points are one array; for other models a list is a pytree, such as [x, y]
     data = _as_array(caller, source.data) if _support(model) else source.data
     data = jax.tree.map(lambda leaf: _as_array(caller, leaf), data)
+    weights = None if source.weights is None else _as_array(caller, source.weights)
+    check_points(caller, data, weights)
     leaves = jax.tree.leaves(data)
-    lengths = [jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in leaves]
-    if not leaves or lengths[0] is None or any(n != lengths[0] for n in lengths):
-        shapes = ", ".join(str(jnp.shape(leaf)) for leaf in leaves) or "nothing"
-        raise ValueError(
-            f"{caller}: found data of shape {shapes}, but arrays with one common leading axis, that of the "
-            "observations, are needed; for a single observation write [x], for a list numpy.asarray(x)."
-        )
-    n = lengths[0]
-    if n == 0:
-        raise ValueError(
-            f"{caller}: found an empty array, but at least one observation is needed; check how the data were selected."
-        )
     support = _support(model)
     if support is not None and any(leaf.ndim != 1 + support.ndim for leaf in leaves):
         shape = "[n]" if support.ndim == 0 else "[n, d]"
@@ -163,15 +160,8 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
             f"{caller}: found data of shape {leaves[0].shape}, but {name} needs {shape}; "
             + ("flatten with x.ravel(), or vmap the fit for one fit per row." if support.ndim == 0 else "stack points.")
         )
-    weights = source.weights
-    if weights is not None:
-        weights = _as_array(caller, weights)
-        if weights.shape != (n,):
-            raise ValueError(
-                f"{caller}: found weights of shape {weights.shape} for {n} observations, but one weight for each is "
-                "needed; check that zero weights were not dropped."
-            )
-        weights = weights.astype(jnp.result_type(float)) if weights.dtype.kind in "iub" else weights
+    if weights is not None and weights.dtype.kind in "iub":
+        weights = weights.astype(jnp.result_type(float))
     return Empirical(data, weights, source.drawn)
 
 
@@ -239,31 +229,22 @@ def constant(model: Any, source: Any, num_free: int) -> Array:
     return jnp.all(jnp.min(source.data, 0) == jnp.max(source.data, 0))
 
 
-def explain(caller: str, model: Any, source: Any, fit: Fit) -> None:
-    """Outside jit, an error for data or a start that cannot be used, with the entry at fault."""
+def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:
+    """Outside jit, an error for data or a start that cannot be used, with the entry at fault.
+
+    `given` is the source as it came, before its numbers were rounded to JAX's precision.
+    """
     if isinstance(fit.status, jax.core.Tracer) or jnp.ndim(fit.status) > 0:
         return
     status = int(fit.status)
     if status == Status.BAD_DATA:
         _explain_data(caller, fit.model, source)
     if status == Status.BAD_START:
-        _explain_start(caller, model, source)
+        _explain_start(caller, model, given, source, fit.model)
 
 
 def _explain_data(caller: str, model: Any, source: Empirical) -> None:
-    if source.weights is not None:
-        weights = np.asarray(source.weights)
-        bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-        if bad.size:
-            raise ValueError(
-                f"{caller}: found weights[{bad[0]}] = {weights[bad[0]]}, but finite weights ≥ 0 are needed; "
-                "correct it, or write 0 to leave the observation out."
-            )
-        if not np.any(weights > 0):
-            raise ValueError(
-                f"{caller}: found only weights of 0, but at least one positive weight is needed; check "
-                "how they were computed."
-            )
+    check_weights(caller, source.weights)
     counted = True if source.weights is None else np.asarray(source.weights) > 0
     index = int(np.flatnonzero(~np.asarray(_good_points(model, source.data)) & counted)[0])
     point = jax.tree.map(lambda leaf: np.asarray(leaf)[index], source.data)
@@ -275,16 +256,28 @@ def _explain_data(caller: str, model: Any, source: Empirical) -> None:
     raise ValueError(f"{caller}: found data[{index}] = {point}, but {needed}; {remedy}.")
 
 
-def _explain_start(caller: str, model: Any, source: Any) -> None:
+def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any) -> None:
     name = model.__name__ if inspect.isclass(model) else type(model).__name__
     if isinstance(source, Empirical) and _support(model) is not None:
-        data = np.asarray(source.data)
-        data = data if source.weights is None else data[np.asarray(source.weights) > 0]
+        counted = slice(None) if source.weights is None else np.asarray(source.weights) > 0
+        data = np.asarray(source.data)[counted]
+        exact = np.asarray(given.data)[counted] if isinstance(given, Empirical) else data
+        if np.any(exact != exact[:1]) and np.all(data == data[:1]):
+            raise ValueError(
+                f"{caller}: found {len(data)} observations that differ, but that all become {data[0]} in {data.dtype}, "
+                f"but {name} needs data that differ; use float64, jax.config.update('jax_enable_x64', True), or "
+                "subtract a constant."
+            )
         if np.all(data == data[:1]):
             many = "a single observation" if len(data) == 1 else f"{len(data)} equal observations"
+            # with one parameter, and for counts, only zeros have no maximum
+            single = len(jax.tree.leaves(start)) == 1 or start.support.discrete
+            needed = "data that are not all 0" if single and not data.any() else "data that differ"
+            # a start that is not a number says nothing about the edge
+            edge = "" if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(start)) else f" inside, only at {start}"
             raise ValueError(
-                f"{caller}: found {many}, {data[0]}, but {name} needs data that differ (or, for counts, that are not "
-                "all 0): its likelihood has no maximum here; hold a parameter with fixed=, or gather more data."
+                f"{caller}: found {many}, {data[0]}, but {name} needs {needed}: its likelihood has no maximum{edge}; "
+                "hold a parameter with fixed=, or gather more data."
             )
     raise ValueError(
         f"{caller}: found a cross-entropy, or derivatives of it, that are not finite at the start of {name}, but a "

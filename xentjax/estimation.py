@@ -15,10 +15,10 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from xentjax import admission
-from xentjax.minimization import Status, run, verdict
+from xentjax.minimization import run, verdict
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
-from xentjax.results import Fit
+from xentjax.results import Fit, Status
 from xentjax.sources import Empirical
 
 
@@ -46,7 +46,8 @@ def fit_mle(
       max_steps: evaluations (Newton) or updates (other optimisers).
 
     Returns:
-      A `Fit`. It works inside `jit` and `vmap`, with one status per lane; there nothing is raised.
+      A `Fit`. It works inside `jit` and `vmap`, with one status per lane; there nothing is raised. `jax.grad` does not
+      go through a fit yet.
 
     Raises:
       ValueError, TypeError: data, weights or names that cannot be used, each with the entry at fault.
@@ -113,22 +114,23 @@ def fit(
 def _checked_fit(
     caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol: float | None, max_steps: int
 ) -> Fit:
-    source = admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
+    given, source = source, admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
     held = dict(fixed) if isinstance(fixed, Mapping) else {}
     names = tuple(sorted(fixed or ()))
     cls, instance = (model, None) if inspect.isclass(model) else (None, model)
     result = _fit(cls, instance, source, held, names, optimizer, tol, max_steps)
-    admission.explain(caller, model, source, result)
+    admission.explain(caller, model, given, source, result)
     return result
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4, 5, 7))
+@functools.partial(jax.jit, static_argnums=(0, 4, 5))
 def _fit(
-    cls: Any, instance: Any, source: Any, held: dict, names: tuple, optimizer: Any, tol: Any, max_steps: int
+    cls: Any, instance: Any, source: Any, held: dict, names: tuple, optimizer: Any, tol: Any, max_steps: Any
 ) -> Fit:
     given, source = source, source.counted() if isinstance(source, Empirical) else source
     model = _settle(cls.start(source) if instance is None else instance, source, held, names)
-    names = tuple(sorted({*names, *getattr(model, "edges", ())}))
+    never_fitted = (leaf.name for leaf in named_leaves(model) if leaf.is_parameter and leaf.support.free is None)
+    names = tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
     free, constrain = unconstrain(model, names)
     # with a parameter held, equal observations may have a maximum
     degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))

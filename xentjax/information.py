@@ -14,8 +14,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from xentjax._numerics import as_float, relative_entropy_term
-from xentjax.parameters import named_leaves, reaches_beyond
-from xentjax.sources import Empirical
+from xentjax.parameters import check_parameters, reaches_beyond
+from xentjax.sources import Empirical, check_points, check_weights
 from xentjax.statistics import Center, Spread, from_table, summarize
 
 
@@ -49,7 +49,7 @@ def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
       The entropy [...].
 
     Raises:
-      ValueError: an array (outside jit) is negative, NaN, or does not sum to 1.
+      ValueError: outside jit: an array is negative, NaN, or does not sum to 1; a parameter is outside its support.
       TypeError: a distribution without closed form; take its points with `quadrature` or `monte_carlo`.
 
     >>> import xentjax as xj
@@ -61,13 +61,13 @@ def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
     See also: `scipy.stats.entropy`, which renormalises silently; `jax.scipy.special.entr`, its terms.
     """
     if _is_distribution(p):
-        own = getattr(p, "entropy", None)
-        if not _is_family(p) and own is None:
+        if not _is_family(p) and not hasattr(p, "entropy"):
             raise TypeError(
                 f"entropy: found a {type(p).__name__}, but a distribution that knows its own density is needed; for "
                 "the entropy of frequencies pass them as an array: entropy(weights / weights.sum())."
             )
-        return own() if callable(own) else _closed_form(p, p)
+        check_parameters("entropy", p=p)
+        return _entropy("entropy", p)
     p = _counted(probabilities("entropy", "p", p, axis, where), where)
     present = p != 0
     safe = jnp.where(present, p, 1.0)
@@ -87,7 +87,7 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
       where: booleans; outcomes to count (arrays only).
 
     Raises:
-      ValueError: an array (outside jit) is negative, NaN, or does not sum to 1.
+      ValueError: outside jit: an array is negative, NaN, or does not sum to 1; a parameter is outside its support.
       TypeError: two families without closed form; the message shows the call by points.
 
     >>> import xentjax as xj
@@ -101,7 +101,8 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     """
     if _is_distribution(p) or _is_distribution(q):
         p = _as_source(p)
-        return _by_statistics(p, q) if _is_family(p) else _over_points(p, q)
+        _check_pair("cross_entropy", p, q)
+        return _cross_entropy("cross_entropy", p, q)
     p, q = _pair("cross_entropy", p, q, axis, where)
     neither = (p == 0) & (q == 0)
     log_q = jnp.log(jnp.where(neither, 1.0, q))
@@ -127,7 +128,7 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
       where: booleans; outcomes to count (arrays only).
 
     Raises:
-      ValueError: an array (outside jit) is negative, NaN, or does not sum to 1.
+      ValueError: outside jit: an array is negative, NaN, or does not sum to 1; a parameter is outside its support.
       TypeError: two families without closed form; the message shows the call by points.
 
     >>> import xentjax as xj
@@ -140,20 +141,19 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     at a target of 0; `scipy.special.kl_div`, the terms, which lose all digits when p and q are close.
     """
     if _is_distribution(p) or _is_distribution(q):
-        if _is_family(p) and _is_family(q):
-            _check_dimensions(p, q)
-            # no density where the other has single points: neither is absolutely continuous
-            if p.support.discrete != q.support.discrete:
-                return _infinity(p)
+        _check_pair("kl_divergence", p, q)
+        # no density where the other has single points: neither is absolutely continuous
+        if _is_family(p) and _is_family(q) and p.support.discrete != q.support.discrete:
+            return _infinity(p)
         if type(p) is type(q) and hasattr(p, "kl_to"):
-            return _where_covered(p, q, p.kl_to)
+            return _where_covered(p, q, lambda: _kl_to(p, q))
         if not _is_family(p) and not hasattr(p, "entropy"):
             raise TypeError(
                 f"kl_divergence: found a {type(p).__name__} as the truth, but one that knows its entropy is needed; "
                 "points have none. Of a known p: cross_entropy(quadrature(p), q) - cross_entropy(quadrature(p), p); of "
                 "data on a few values: their frequencies as an array."
             )
-        return cross_entropy(p, q) - entropy(p)
+        return _cross_entropy("kl_divergence", p, q) - _entropy("kl_divergence", p)
     p, q = _pair("kl_divergence", p, q, axis, where)
     return jnp.sum(relative_entropy_term(p, q), axis=axis)
 
@@ -181,41 +181,71 @@ def _not_a_model(q: Any) -> NoReturn:
     )
 
 
-def _over_points(p: Any, q: Any) -> Array:
+def _cross_entropy(caller: str, p: Any, q: Any) -> Array:
     if not hasattr(q, "log_prob"):
         _not_a_model(q)
-    p = p.counted() if isinstance(p, Empirical) else p
-    return -p.expect(q.log_prob)
+    if not _is_family(p):
+        p = p.counted() if isinstance(p, Empirical) else p
+        return -p.expect(q.log_prob)
+    return _where_covered(p, q, lambda: _closed_form(caller, p, q)) if _is_family(q) else _closed_form(caller, p, q)
 
 
-def _by_statistics(p: Any, q: Any) -> Array:
-    if not hasattr(q, "log_prob"):
-        _not_a_model(q)
-    return _where_covered(p, q, lambda q: _closed_form(p, q)) if _is_family(q) else _closed_form(p, q)
+def _entropy(caller: str, p: Any) -> Array:
+    if not hasattr(p, "entropy"):
+        return _closed_form(caller, p, p)
+    return _own_entropy(p) if _is_family(p) else p.entropy()
 
 
-def _where_covered(p: Any, q: Any, value: Callable[[Any], Array]) -> Array:
-    """value(q), and +inf where p gives probability to values that q excludes."""
+def _where_covered(p: Any, q: Any, value: Callable[[], Array]) -> Array:
+    """value(), and +inf where p gives probability to values that q excludes."""
     beyond = reaches_beyond(p.support, p.ends(), q.support, q.ends())
     if beyond is True:
         return _infinity(p)
-    return value(q) if beyond is False else jnp.where(beyond, jnp.inf, value(q))
+    return value() if beyond is False else jnp.where(beyond, jnp.inf, value())
 
 
 def _infinity(p: Any) -> Array:
     return jnp.full_like(as_float(jax.tree_util.tree_leaves(p)[0]).ravel()[0], jnp.inf)
 
 
-def _closed_form(p: Any, q: Any) -> Array:
-    statistics = getattr(q, "statistics", ())
-    if not statistics or not all(_knows(p, statistic) for statistic in statistics):
-        call, model = ("entropy(p)", "p") if q is p else ("cross_entropy(p, q)", "q")
+BY_POINTS = {
+    "entropy": "cross_entropy(quadrature(p), p)",
+    "cross_entropy": "cross_entropy(quadrature(p), q)",
+    "kl_divergence": "cross_entropy(quadrature(p), q) - cross_entropy(quadrature(p), p)",
+}
+
+
+def _closed_form(caller: str, p: Any, q: Any) -> Array:
+    value = _known(p, q) if getattr(q, "statistics", ()) else None
+    if value is None:
+        what = "the entropy of p" if q is p else f"E_p[log q] with q = {type(q).__name__} and p"
         raise TypeError(
-            f"{call}: found no closed form for p = {type(p).__name__} and q = {type(q).__name__}; "
-            f"take the expectation over points of p: cross_entropy(quadrature(p), {model}), exact to rounding for "
-            f"scalar distributions, or cross_entropy(monte_carlo(p, key, num_samples), {model})."
+            f"{caller}: found no closed form for {what} = {type(p).__name__}, but one is needed; take the expectation "
+            f"over points of p: {BY_POINTS[caller]}, exact to rounding for scalar distributions, or with "
+            "monte_carlo(p, key, num_samples) as the points."
         )
-    return -q.log_prob_of(*summarize(p, statistics))
+    return value
+
+
+# Compiled: op by op these formulas take a hundred times as long, and what a table holds besides is never computed.
+
+
+@jax.jit
+def _known(p: Any, q: Any) -> Array | None:
+    """H(p, q), where p knows all that q asks for."""
+    if not all(_knows(p, statistic) for statistic in q.statistics):
+        return None
+    return -q.log_prob_of(*summarize(p, q.statistics))
+
+
+@jax.jit
+def _kl_to(p: Any, q: Any) -> Array:
+    return p.kl_to(q)
+
+
+@jax.jit
+def _own_entropy(p: Any) -> Array:
+    return p.entropy()
 
 
 def _knows(p: Any, statistic: Center | Spread) -> bool:
@@ -242,13 +272,29 @@ def _counted(p: Array, where: ArrayLike | None) -> Array:
     return p if where is None else jnp.where(jnp.broadcast_to(jnp.asarray(where), p.shape), p, 1.0)
 
 
-def _check_dimensions(p: Any, q: Any) -> None:
-    sizes = [[jnp.shape(leaf.value)[-1] for leaf in named_leaves(m) if leaf.support.ndim] for m in (p, q)]
-    if p.support.ndim != q.support.ndim or (type(p) is type(q) and sizes[0] != sizes[1]):
+def _check_pair(caller: str, p: Any, q: Any) -> None:
+    check_parameters(caller, **{name: m for name, m in (("p", p), ("q", q)) if hasattr(m, "log_prob")})
+    if isinstance(p, Empirical):
+        check_points(caller, p.data, p.weights)
+        check_weights(caller, p.weights)
+    if not _is_family(p) or not _is_family(q):
+        return
+    sizes = _size(p), _size(q)
+    if p.support.ndim != q.support.ndim or (None not in sizes and sizes[0] != sizes[1]):
+        found = [f"{type(m).__name__} on {size or 'single numbers'}" for m, size in zip((p, q), sizes, strict=True)]
         raise ValueError(
-            f"kl_divergence: found {type(p).__name__} and {type(q).__name__} with points of different shape, but one "
-            "kind of point is needed; give both the same number of dimensions or categories."
+            f"{caller}: found p = {found[0]} and q = {found[1]}, but points of one kind are needed; give both the "
+            "same number of dimensions or categories."
         )
+
+
+def _size(p: Any) -> str | None:
+    """The dimensions of vectors or the number of categories, which is the last axis of any of their parameters."""
+    component = getattr(p, "components", p)
+    size = jnp.shape(jax.tree.leaves(component)[0])[-1:]
+    if component.support.ndim:
+        return f"vectors of {size[0]} numbers"
+    return f"{size[0]} categories" if hasattr(component.support, "size") else None
 
 
 def probabilities(function: str, name: str, p: Any, axis: int, where: ArrayLike | None) -> Array:

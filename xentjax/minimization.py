@@ -4,7 +4,6 @@ A minimum is judged by its gap, the Newton decrement ½ gᵀ H⁻¹ g: an estima
 its minimum, which does not depend on the parametrisation. That a step was small is never taken for convergence.
 """
 
-import enum
 import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -17,67 +16,7 @@ from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import DENSE_LIMIT, Certificate, certify
 from xentjax.parameters import inside, leaving, named_leaves, unconstrain
-from xentjax.records import record
-
-
-class Status(enum.IntEnum):
-    """How a fit ended. Only CONVERGED is a success."""
-
-    CONVERGED = 0
-    MAX_STEPS = 1
-    STALLED = 2
-    DIVERGED = 3
-    BAD_START = 4
-    BAD_DATA = 5
-    BOUNDARY = 6
-
-
-ADVICE = {
-    Status.CONVERGED: "converged",
-    Status.MAX_STEPS: "the steps ran out before the gap was closed; raise max_steps, or leave optimizer=None",
-    Status.STALLED: (
-        "no step lowers the objective any more, yet the gap is above the tolerance; the likelihood may be flat (a "
-        "parameter that does not matter), unbounded or have a kink: start elsewhere, hold a parameter with fixed=, "
-        "or use float64"
-    ),
-    Status.DIVERGED: (
-        "the parameters or the objective left the finite numbers; lower the learning rate, or leave optimizer=None"
-    ),
-    Status.BAD_START: (
-        "the objective or its derivatives are not finite at the start; the data may be constant, too few, or outside "
-        "the support, or the starting values at its edge"
-    ),
-    Status.BAD_DATA: "the data hold a NaN, a value outside the support of the model, or weights that are no weights",
-    Status.BOUNDARY: (
-        "the parameters ran to the edge of their support, where no minimum lies inside; a simpler model may fit as well"
-    ),
-}
-
-
-@record
-class Minimum:
-    """A point and what is known about it; all fields describe the same point.
-
-    Attributes:
-      params: the model or the pytree that was minimised over.
-      value: the objective there.
-      gap: ½ gᵀ H⁻¹ g, an estimate of value minus the minimum.
-      status: a `Status`.
-      steps: evaluations (Newton) or updates (other optimisers).
-      hessian: the Hessian [m, m] in the unconstrained coordinates, or None past 64 of them.
-    """
-
-    params: Any
-    value: Array
-    gap: Array
-    status: Array
-    steps: Array
-    hessian: Any
-
-    @property
-    def converged(self) -> Array:
-        """Whether the gap is within the tolerance at finite parameters inside their support."""
-        return self.status == Status.CONVERGED
+from xentjax.results import Minimum, Status
 
 
 class NewtonState(NamedTuple):
@@ -222,9 +161,9 @@ def minimize(
     return _minimize(objective, model, args, tuple(sorted(fixed)), optimizer, tol, max_steps)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3, 4, 6))
+@functools.partial(jax.jit, static_argnums=(0, 3, 4))
 def _minimize(
-    objective: Callable, model: Any, args: tuple, fixed: tuple, optimizer: Any, tol: Any, max_steps: int
+    objective: Callable, model: Any, args: tuple, fixed: tuple, optimizer: Any, tol: Any, max_steps: Any
 ) -> Minimum:
     free, constrain = unconstrain(model, fixed)
     best, status, steps = run(lambda u: objective(constrain(u), *args), free, optimizer, tol, max_steps)
@@ -241,7 +180,7 @@ def verdict(found: Any, fixed: Collection[str], best: Certificate, unravel: Call
 
 
 def run(
-    objective: Callable[[Any], Array], free: Any, optimizer: Any, tol: Any, max_steps: int
+    objective: Callable[[Any], Array], free: Any, optimizer: Any, tol: Any, max_steps: Any
 ) -> tuple[Certificate, Array, Array]:
     """Minimise over unconstrained parameters; the best certified point, how it ended, and after how many steps."""
     point, unravel = ravel_pytree(free)
@@ -279,7 +218,7 @@ def _closed(best: Certificate, tol: Array) -> Array:
     return (best.gap <= tol) & best.convex
 
 
-def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps: int) -> Array:
+def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps: Any) -> Array:
     """The status of a loop: converged once the gap is closed and the last digits are in, or the steps ran out."""
     eps = jnp.finfo(best.point.dtype).eps
     closed = _closed(best, tol)
@@ -291,7 +230,7 @@ def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps:
 
 
 def _run_newton(
-    optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: int
+    optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: Any
 ) -> tuple[Certificate, Array, Array]:
     def body(carry: tuple) -> tuple:
         params, state, settled, _ = carry
@@ -309,7 +248,7 @@ def _run_newton(
 
 
 def _run_other(
-    optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: int
+    optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: Any
 ) -> tuple[Certificate, Array, Array]:
     """Any optax transformation: `CHECK_EVERY` updates, then a certificate, until the gap is closed."""
     radius = jnp.ones((), point.dtype)
@@ -361,8 +300,10 @@ def check_limits(function: str, optimizer: Any, tol: Any, max_steps: int) -> Non
             f"{function}: found optimizer={optimizer!r}, but an optax transformation is needed; "
             "call it, as in optimizer=optax.adam(1e-2), or leave it None for Newton's method."
         )
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise ValueError(f"{function}: found max_steps={max_steps!r}, but a whole number ≥ 1 is needed; leave it out.")
+    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 1 <= max_steps < 2**31:
+        raise ValueError(
+            f"{function}: found max_steps={max_steps!r}, but a whole number from 1 to 2³¹ − 1 is needed; leave it out."
+        )
     if tol is not None and not isinstance(tol, jax.core.Tracer) and not tol > 0:
         raise ValueError(f"{function}: found tol={tol!r}, but a gap > 0 in nats is needed; leave it out.")
 

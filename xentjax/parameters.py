@@ -7,12 +7,14 @@ of a distribution lie.
 
 import dataclasses
 import functools
+import inspect
 import math
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -43,6 +45,7 @@ class Support:
       part_of: the next larger set of vectors, if there is one.
       relative: whether the unconstrained coordinate is a logarithm, so that a distance in it has no units.
       discrete: whether the values are isolated.
+      closed: membership with the ends at which a distribution still has a meaning, such as a probability of 0.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Support:
     part_of: "Support | None" = None
     relative: bool = False
     discrete: bool = False
+    closed: Callable[[Array], Array] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -85,9 +89,12 @@ def _integral(x: Array) -> Array:
 
 
 def _simplex_contains(x: Array) -> Array:
+    return jnp.all(x > 0, -1) & _sums_to_one(x)
+
+
+def _sums_to_one(x: Array) -> Array:
     # a float32 vector of any practical length sums to 1 within this
-    total = jnp.abs(jnp.sum(x, -1) - 1) <= 64 * jnp.finfo(x.dtype).eps
-    return jnp.all(x > 0, -1) & total
+    return jnp.abs(jnp.sum(x, -1) - 1) <= 64 * jnp.finfo(x.dtype).eps
 
 
 def _simplex_free(x: Array) -> Array:
@@ -133,7 +140,8 @@ def _identity(x: Array) -> Array:
     return x
 
 
-REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity)
+# what is not declared counts as real too, and may be infinite in a model of one's own, as a bound is
+REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity, closed=lambda x: ~jnp.isnan(x))
 NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, low=0.0)
 POSITIVE = Support(
     "a finite number > 0",
@@ -143,6 +151,7 @@ POSITIVE = Support(
     jnp.exp,
     low=0.0,
     relative=True,
+    closed=NON_NEGATIVE.contains,
 )
 UNIT_INTERVAL = Support(
     "a number strictly between 0 and 1",
@@ -153,6 +162,7 @@ UNIT_INTERVAL = Support(
     low=0.0,
     high=1.0,
     relative=True,
+    closed=lambda x: (x >= 0) & (x <= 1),
 )
 COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, low=0.0, discrete=True)
 BINARY = Support("0 or 1", lambda x: (as_float(x) == 0) | (as_float(x) == 1), 1.0, low=0.0, high=1.0, discrete=True)
@@ -166,6 +176,7 @@ SIMPLEX = Support(
     ndim=1,
     part_of=REAL_VECTOR,
     relative=True,
+    closed=lambda x: jnp.all(x >= 0, -1) & _sums_to_one(x),
 )
 LOGITS = Support(
     "a vector of finite numbers, of which only the differences matter",
@@ -175,6 +186,7 @@ LOGITS = Support(
     _append_zero,
     ndim=1,
     relative=True,
+    closed=lambda x: jnp.all(x < jnp.inf, -1) & jnp.any(x > -jnp.inf, -1),
 )
 ORDERED = Support(
     "a vector of increasing finite numbers",
@@ -236,8 +248,17 @@ def _interval(low: float, high: float) -> Support:
         return jnp.where(u < 0, low + (high - low) * jax.nn.sigmoid(u), high - (high - low) * jax.nn.sigmoid(-u))
 
     middle = low + (high - low) / 2
-    name = f"a number strictly between {low} and {high}"
-    return Support(name, lambda x: (x > low) & (x < high), middle, free, constrain, low=low, high=high, relative=True)
+    return Support(
+        f"a number strictly between {low} and {high}",
+        lambda x: (x > low) & (x < high),
+        middle,
+        free,
+        constrain,
+        low=low,
+        high=high,
+        relative=True,
+        closed=lambda x: (x >= low) & (x <= high),
+    )
 
 
 def simplex(default: Any = dataclasses.MISSING) -> Any:
@@ -372,6 +393,33 @@ def inside(model: Any) -> Array:
     """Whether every parameter of `model` is finite and inside its support: one boolean, traceable."""
     checks = [jnp.all(leaf.support.contains(leaf.value)) for leaf in named_leaves(model) if leaf.is_parameter]
     return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)
+
+
+def check_parameters(function: str, **models: Any) -> None:
+    """Outside jit, an error for a parameter outside its support; an end with a meaning, as probs = 0, is allowed."""
+    for name, model in models.items():
+        if inspect.isclass(model):
+            raise TypeError(
+                f"{function}: found the class {model.__name__} as {name}, but a distribution is needed; give its "
+                f"parameters, as in {model.__name__}(...)."
+            )
+    named = [(name, model, leaf) for name, model in models.items() for leaf in named_leaves(model) if leaf.is_parameter]
+    allowed = _allowed(tuple(leaf.support for *_, leaf in named), [leaf.value for *_, leaf in named])
+    # the one read from the device
+    if isinstance(allowed, jax.core.Tracer) or np.all(good := np.asarray(allowed)):
+        return
+    name, model, leaf = named[int(np.argmin(good))]
+    raise ValueError(
+        f"{function}: found {leaf.name} = {np.asarray(leaf.value)} in {name}, a {type(model).__name__}, but "
+        f"{leaf.support.name} is needed; correct it."
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _allowed(supports: tuple[Support, ...], values: list[Array]) -> Array:
+    pairs = zip(supports, values, strict=True)
+    checks = [jnp.all((support.closed or support.contains)(value)) for support, value in pairs]
+    return jnp.stack(checks) if checks else jnp.ones(0, bool)
 
 
 def leaving(model: Any, fixed: Collection[str], steps: dict[str, Array]) -> Array:

@@ -23,8 +23,16 @@ def static(default: Any = dataclasses.MISSING) -> Any:
 def _numbers_to_arrays(instance: Any) -> None:
     """The constructor's only work: declared parameters become floating-point arrays, 2 becomes 2.0."""
     for field in dataclasses.fields(instance):
-        if "support" in field.metadata:
-            object.__setattr__(instance, field.name, as_float(getattr(instance, field.name)))
+        if "support" not in field.metadata:
+            continue
+        value = getattr(instance, field.name)
+        try:
+            object.__setattr__(instance, field.name, as_float(value))
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{type(instance).__name__}: found {field.name} = {value!r}, but numbers are needed; give a number, an "
+                "array, or a list whose rows are equally long."
+            ) from error
 
 
 @dataclass_transform(frozen_default=True)

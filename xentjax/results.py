@@ -1,6 +1,8 @@
-"""What a fit returns."""
+"""What a fit and a minimisation return, and how it ended."""
 
-from typing import Any
+import enum
+from collections.abc import Callable
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +10,124 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from xentjax.minimization import ADVICE, Status
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
 from xentjax.records import record, static
 
 
+class Status(enum.IntEnum):
+    """How a fit ended. Only CONVERGED is a success."""
+
+    CONVERGED = 0
+    MAX_STEPS = 1
+    STALLED = 2
+    DIVERGED = 3
+    BAD_START = 4
+    BAD_DATA = 5
+    BOUNDARY = 6
+
+
+ADVICE = {
+    Status.CONVERGED: "converged",
+    Status.MAX_STEPS: "the steps ran out before the gap was closed; raise max_steps, or leave optimizer=None",
+    Status.STALLED: (
+        "no step lowers the objective any more, yet the gap is above the tolerance; the likelihood may be flat (a "
+        "parameter that does not matter), unbounded or have a kink: start elsewhere, hold a parameter with fixed=, "
+        "or use float64"
+    ),
+    Status.DIVERGED: (
+        "the parameters or the objective left the finite numbers; lower the learning rate, or leave optimizer=None"
+    ),
+    Status.BAD_START: (
+        "the objective or its derivatives are not finite at the start; the data may be constant, too few, or outside "
+        "the support, or the starting values at its edge"
+    ),
+    Status.BAD_DATA: "the data hold a NaN, a value outside the support of the model, or weights that are no weights",
+    Status.BOUNDARY: (
+        "the parameters ran to the edge of their support, where no minimum lies inside; a simpler model may fit as well"
+    ),
+}
+
+
+class _Outcome:
+    """What a fit and a minimum have in common: a status with a gap, and how they are written."""
+
+    status: Array
+    gap: Array
+    _unit = ""
+
+    @property
+    def converged(self) -> Array:
+        """Whether the gap is within the tolerance, at finite parameters inside their supports."""
+        return self.status == Status.CONVERGED
+
+    def check(self) -> Self:
+        """This result, if it (or every lane of it) converged.
+
+        Raises:
+          RuntimeError: with the status, the gap and advice.
+        """
+        status = np.atleast_1d(np.asarray(self.status))
+        failed = np.flatnonzero(status != Status.CONVERGED)
+        if failed.size:
+            first = failed[0]
+            gap = np.atleast_1d(np.asarray(self.gap))[first]
+            where = "" if status.size == 1 else f" in {failed.size} of {status.size} lanes, first in lane {first}"
+            code = Status(int(status[first]))
+            raise RuntimeError(
+                f"{type(self).__name__}.check: found the status {code.name}{where}, with a gap of {gap:.3g}"
+                f"{self._unit}, but CONVERGED is needed; {ADVICE[code]}."
+            )
+        return self
+
+    def __repr__(self) -> str:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)):
+            return f"{type(self).__name__}(traced)"
+        if jnp.ndim(self.status) == 0:
+            return self._text(ADVICE[Status(int(self.status))])
+        codes, counts = np.unique(np.asarray(self.status), return_counts=True)
+        lines = [f"  {count}: {ADVICE[Status(int(code))]}" for code, count in zip(codes, counts, strict=True)]
+        return "\n".join([f"{counts.sum()} {self._several()}", *lines])
+
+    def _several(self) -> str:
+        raise NotImplementedError
+
+    def _text(self, ending: str) -> str:
+        raise NotImplementedError
+
+    def _level(self, name: str, value: Array) -> str:
+        return f"  {name}  {float(value):.6g}{self._unit}, about {float(self.gap):.1e} above the minimum"
+
+
 @record
-class Fit:
+class Minimum(_Outcome):
+    """A point and what is known about it; all fields describe the same point.
+
+    Attributes:
+      params: the model or the pytree that was minimised over.
+      value: the objective there.
+      gap: ½ gᵀ H⁻¹ g, an estimate of value minus the minimum.
+      status: a `Status`.
+      steps: evaluations (Newton) or updates (other optimisers).
+      hessian: the Hessian [m, m] in the unconstrained coordinates, or None past 64 of them.
+    """
+
+    params: Any
+    value: Array
+    gap: Array
+    status: Array
+    steps: Array
+    hessian: Any
+
+    def _several(self) -> str:
+        return "minima"
+
+    def _text(self, ending: str) -> str:
+        lines = _lines(self.params, lambda *_: "")
+        return "\n".join([f"Minimum: {ending}", *lines, self._level("value", self.value)])
+
+
+@record
+class Fit(_Outcome):
     """A fitted model and what is known about the fit. All fields describe the same parameters.
 
     A pytree: `jax.jit` and `jax.vmap` return it, batched with one status per lane.
@@ -39,11 +152,7 @@ class Fit:
     curvature: Any
     observations: Any
     fixed: tuple[str, ...] = static(())
-
-    @property
-    def converged(self) -> Array:
-        """Whether the gap is within the tolerance, at finite parameters inside their supports."""
-        return self.status == Status.CONVERGED
+    _unit = " nats per observation"
 
     @property
     def log_likelihood(self) -> Array:
@@ -80,25 +189,6 @@ class Fit:
             errors = jax.vmap(errors)
         return errors(self, total)
 
-    def check(self) -> "Fit":
-        """This fit, if it (or every lane of it) converged.
-
-        Raises:
-          RuntimeError: with the status, the gap and advice.
-        """
-        status = np.atleast_1d(np.asarray(self.status))
-        failed = np.flatnonzero(status != Status.CONVERGED)
-        if failed.size:
-            first = failed[0]
-            gap = np.atleast_1d(np.asarray(self.gap))[first]
-            where = "" if status.size == 1 else f" in {failed.size} of {status.size} lanes, first in lane {first}"
-            code = Status(int(status[first]))
-            raise RuntimeError(
-                f"Fit.check: found the status {code.name}{where}, with a gap of {gap:.3g} nats per observation, "
-                f"but CONVERGED is needed; {ADVICE[code]}."
-            )
-        return self
-
     def _observations(self, name: str) -> Array:
         if self.observations is None:
             raise ValueError(
@@ -107,10 +197,22 @@ class Fit:
             )
         return self.observations
 
-    def __repr__(self) -> str:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)):
-            return f"Fit(model={self.model!r}, traced)"
-        return _batch_text(self) if jnp.ndim(self.status) else _text(self)
+    def _several(self) -> str:
+        return f"fits of {type(self.model).__name__}"
+
+    def _text(self, ending: str) -> str:
+        data = self.observations is not None
+        of = f"{float(self.observations):.10g} observations" if data else "a known distribution"
+        with_errors = data and self.curvature is not None and bool(self.converged)
+        errors = named_leaves(self.standard_errors()) if with_errors else []
+
+        def remark(k: int, name: str, index: tuple) -> str:
+            if name in self.fixed:
+                return " (an extreme of the data)" if name in getattr(self.model, "edges", ()) else " (held)"
+            return f" ± {np.asarray(errors[k].value)[index]:.3g}" if with_errors else ""
+
+        heading = f"Fit of {type(self.model).__name__} to {of}: {ending}"
+        return "\n".join([heading, *_lines(self.model, remark), self._level("cross-entropy", self.cross_entropy)])
 
 
 @jax.jit
@@ -134,40 +236,14 @@ def _standard_errors(fit: Fit, total: Array) -> Any:
     return replace_leaves(fit.model, [error(slopes[i]) if i in slopes else leaf.value for i, leaf in enumerate(leaves)])
 
 
-def _name(model: Any) -> str:
-    return type(model).__name__
-
-
-def _text(fit: Fit) -> str:
-    of = "a known distribution" if fit.observations is None else f"{float(fit.observations):.10g} observations"
-    code = Status(int(fit.status))
-    lines = [f"Fit of {_name(fit.model)} to {of}: {ADVICE[code]}"]
-    estimates = [leaf for leaf in named_leaves(fit.model) if leaf.is_parameter]
-    with_errors = fit.observations is not None and fit.curvature is not None and code == Status.CONVERGED
-    errors = [leaf for leaf in named_leaves(fit.standard_errors()) if leaf.is_parameter] if with_errors else estimates
+def _lines(model: Any, remark: Callable[[int, str, tuple], str]) -> list[str]:
+    """A line for each number among the parameters of a model: its path, its value, and a remark on it."""
     rows = []
-    for estimate, error in zip(estimates, errors, strict=True):
-        for index in np.ndindex(np.shape(estimate.value)):
-            name = estimate.name + (f"[{', '.join(map(str, index))}]" if index else "")
-            held = _held(fit, estimate) or f" ± {np.asarray(error.value)[index]:.3g}"
-            rows.append((name, f"{np.asarray(estimate.value)[index]:.6g}", held if with_errors or "(" in held else ""))
+    for k, leaf in enumerate(named_leaves(model)):
+        for index in np.ndindex(np.shape(leaf.value)) if leaf.is_parameter else ():
+            name = leaf.name + (f"[{', '.join(map(str, index))}]" if index else "")
+            rows.append((name, f"{np.asarray(leaf.value)[index]:.6g}", remark(k, leaf.name, index)))
     shown = rows[:24]
-    width, digits = (max((len(row[k]) for row in shown), default=0) for k in (0, 1))
-    lines += [f"  {name:<{width}}  {value:<{digits}}{error}" for name, value, error in shown]
-    lines += [f"  ... and {len(rows) - 24} more"] if len(rows) > 24 else []
-    entropy, gap = float(fit.cross_entropy), float(fit.gap)
-    lines.append(f"  cross-entropy  {entropy:.6g} nats per observation, about {gap:.1e} above the minimum")
-    return "\n".join(lines)
-
-
-def _held(fit: Fit, leaf: Any) -> str:
-    if leaf.name in getattr(fit.model, "edges", ()):
-        return " (an extreme of the data)"
-    return " (held)" if leaf.name in fit.fixed or leaf.support.free is None else ""
-
-
-def _batch_text(fit: Fit) -> str:
-    status = np.asarray(fit.status).ravel()
-    lines = [f"{status.size} fits of {_name(fit.model)}"]
-    lines += [f"  {np.sum(status == code)}: {ADVICE[Status(int(code))]}" for code in np.unique(status)]
-    return "\n".join(lines)
+    width, digits = (max((len(row[i]) for row in shown), default=0) for i in (0, 1))
+    lines = [f"  {name:<{width}}  {value:<{digits}}{remark}".rstrip() for name, value, remark in shown]
+    return [*lines, f"  ... and {len(rows) - 24} more"] if len(rows) > 24 else lines

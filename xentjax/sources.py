@@ -5,9 +5,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax.parameters import check_parameters
 from xentjax.records import record, static
 from xentjax.statistics import About, Center, weighted_mean
 
@@ -22,7 +24,8 @@ class Empirical:
     """The empirical distribution p̃ of data: E_p̃[f] = Σ wᵢ f(xᵢ) / Σ wᵢ.
 
     Args:
-      data: an array [n, ...] or any pytree of arrays with one leading observation axis; a point is what is left.
+      data: an array [n, ...] or any pytree of arrays with one leading observation axis; a point is what is left. A
+        list of numbers is an array.
       weights: non-negative numbers [n], or None for ones. A weight of 2 counts a point twice, 0 removes it.
       drawn: whether the points were drawn, so that a fit to them has standard errors; the points of a quadrature
         rule were not.
@@ -36,6 +39,11 @@ class Empirical:
     data: Any
     weights: Any = None
     drawn: bool = static(True)
+
+    def __post_init__(self) -> None:
+        # only lists are touched: what the data hold is checked where it is used, so that a fit can say what it needs
+        object.__setattr__(self, "data", _lists_to_arrays(self.data))
+        object.__setattr__(self, "weights", _lists_to_arrays(self.weights))
 
     @property
     def total(self) -> Array:
@@ -57,7 +65,13 @@ class Empirical:
         return Empirical(jax.tree.map(replace, self.data), self.weights, self.drawn)
 
     def expect(self, f: Callable[[Any], Any]) -> Any:
-        """E[f(x)] for a function of one point that returns a scalar or a pytree."""
+        """E[f(x)] for a function of one point that returns a scalar or a pytree.
+
+        Raises:
+          ValueError: no points, or weights (outside jit) that are no weights.
+        """
+        check_points("Empirical.expect", self.data, self.weights)
+        check_weights("Empirical.expect", self.weights)
         if isinstance(f, About) and f.spread.average is not None:
             return f.spread.average(self.data, self.weights, f.at)
         values = jax.vmap(f)(self.data)
@@ -103,6 +117,62 @@ def extremes(source: Any) -> tuple[Array, Array]:
     return jnp.min(jnp.where(counts, x, jnp.inf)), jnp.max(jnp.where(counts, x, -jnp.inf))
 
 
+def _lists_to_arrays(tree: Any) -> Any:
+    """The same with arrays in place of lists of numbers; a pair of arrays stays a pair."""
+    if not isinstance(tree, (list, tuple, dict)):
+        return tree
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if isinstance(leaf, list) else leaf, tree, is_leaf=_is_array)
+
+
+def _is_array(node: Any) -> bool:
+    if not isinstance(node, list) or not all(isinstance(leaf, (bool, int, float)) for leaf in jax.tree.leaves(node)):
+        return False
+    try:
+        np.shape(node)
+    except ValueError:  # rows of unequal length
+        return False
+    return True
+
+
+def check_points(caller: str, data: Any, weights: Any) -> None:
+    """An error for arrays without a common leading axis, for no points, and for weights of another length."""
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(data)]
+    if len({shape[:1] for shape in shapes}) != 1 or not shapes[0]:
+        found = ", ".join(str(shape) for shape in dict.fromkeys(shapes)) or "nothing"
+        raise ValueError(
+            f"{caller}: found data of shape {found}, but arrays with one common leading axis, that of the "
+            "observations, are needed; for a single observation write [x], for a list numpy.asarray(x)."
+        )
+    n = shapes[0][0]
+    if n == 0:
+        raise ValueError(
+            f"{caller}: found an empty array, but at least one observation is needed; check how the data were selected."
+        )
+    if weights is not None and np.shape(weights) != (n,):
+        raise ValueError(
+            f"{caller}: found weights of shape {np.shape(weights)} for {n} observations, but one weight for each is "
+            "needed; check that zero weights were not dropped."
+        )
+
+
+def check_weights(caller: str, weights: Any) -> None:
+    """Outside jit, an error for weights that are negative, not finite, or all 0."""
+    if weights is None or isinstance(weights, jax.core.Tracer):
+        return
+    weights = np.asarray(weights)
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if bad.size:
+        raise ValueError(
+            f"{caller}: found weights[{bad[0]}] = {weights[bad[0]]}, but finite weights ≥ 0 are needed; "
+            "correct it, or write 0 to leave the observation out."
+        )
+    if not np.any(weights > 0):
+        raise ValueError(
+            f"{caller}: found only weights of 0, but at least one positive weight is needed; check how they were "
+            "computed."
+        )
+
+
 def _compensated(carry: tuple, terms: Any) -> tuple:
     """Neumaier's sum: what each addition rounds away is carried along."""
 
@@ -133,6 +203,7 @@ def monte_carlo(p: Any, key: Array, num_samples: int) -> Empirical:
 
     See also: `quadrature`, exact to rounding for scalar distributions.
     """
+    check_parameters("monte_carlo", p=p)
     return Empirical(p.sample(key, (num_samples,)))
 
 
@@ -165,6 +236,7 @@ def quadrature(p: Any, num_points: int = 512) -> Empirical:
             f"quadrature: found {type(p).__name__}, which has no quadrature rule; "
             "use monte_carlo(p, key, num_samples) instead."
         )
+    check_parameters("quadrature", p=p)
     points, weights = rule(num_points)
     mass = jnp.sum(weights)
     # rounding of the density's exponent is what float32 can lose
