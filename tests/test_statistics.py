@@ -13,19 +13,18 @@ from mpmath import mp
 from tables import ROWS, exact, points
 
 import xentjax as xj
+from xentjax.cumulants import log_gamma_plus_one, power
 from xentjax.statistics import (
     Center,
     Spread,
     distance,
     identity,
     log,
-    log_gamma_plus_one,
     log_square,
     merge,
     minus_log,
     minus_log1m,
     outer,
-    power,
     square,
     summarize,
 )

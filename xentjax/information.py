@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from xentjax._numerics import as_float, relative_entropy_term
-from xentjax.parameters import check_parameters, reaches_beyond
+from xentjax.parameters import check_parameters, named_leaves, reaches_beyond
 from xentjax.sources import Empirical, check_points, check_weights
 from xentjax.statistics import Center, Spread, from_table, summarize
 
@@ -289,12 +289,12 @@ def _check_pair(caller: str, p: Any, q: Any) -> None:
 
 
 def _size(p: Any) -> str | None:
-    """The dimensions of vectors or the number of categories, which is the last axis of any of their parameters."""
+    """The dimensions of vectors or the number of categories, which is the last axis of a parameter."""
     component = getattr(p, "components", p)
-    size = jnp.shape(jax.tree.leaves(component)[0])[-1:]
     if component.support.ndim:
-        return f"vectors of {size[0]} numbers"
-    return f"{size[0]} categories" if hasattr(component.support, "size") else None
+        return f"vectors of {jnp.shape(jax.tree.leaves(component)[0])[-1]} numbers"
+    sizes = [jnp.shape(leaf.value)[-1] for leaf in named_leaves(component) if leaf.support.ndim]
+    return f"{sizes[0]} categories" if sizes else None
 
 
 def probabilities(function: str, name: str, p: Any, axis: int, where: ArrayLike | None) -> Array:
