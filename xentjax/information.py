@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from xentjax._numerics import as_float, relative_entropy_term
 from xentjax.parameters import check_parameters, named_leaves, reaches_beyond
 from xentjax.sources import Empirical, check_points, check_weights
-from xentjax.statistics import Center, Spread, from_table, summarize
+from xentjax.statistics import Center, Spread, from_table, indicators, summarize
 
 
 def in_bits(nats: ArrayLike) -> Array:
@@ -100,6 +100,8 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     `cross_entropy(labels, jax.nn.softmax(logits))`, or a `Categorical(logits=…)`.
     """
     if _is_distribution(p) or _is_distribution(q):
+        if not _is_distribution(p) and _has_categories(q):
+            return -q.log_prob_of(_matching("cross_entropy", p, q))
         p = _as_source(p)
         _check_pair("cross_entropy", p, q)
         return _cross_entropy("cross_entropy", p, q)
@@ -140,6 +142,8 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     See also: `optax.losses.kl_divergence(log_predictions, targets)`: model first and in logarithms, with a NaN gradient
     at a target of 0; `scipy.special.kl_div`, the terms, which lose all digits when p and q are close.
     """
+    if not _is_distribution(p) and _has_categories(q):
+        p, q = _matching("kl_divergence", p, q), q.probs
     if _is_distribution(p) or _is_distribution(q):
         _check_pair("kl_divergence", p, q)
         # no density where the other has single points: neither is absolutely continuous
@@ -164,6 +168,23 @@ def _is_distribution(p: Any) -> bool:
 
 def _is_family(p: Any) -> bool:
     return hasattr(p, "expectations")
+
+
+def _has_categories(q: Any) -> bool:
+    """Whether q is a distribution on categories, next to which a vector of probabilities is one of frequencies."""
+    statistics = getattr(q, "statistics", ())
+    return len(statistics) == 1 and statistics[0].key is indicators
+
+
+def _matching(caller: str, p: Any, q: Any) -> Array:
+    """p [..., k], checked to be probabilities of the k categories of q."""
+    p, size = probabilities(caller, "p", p, -1, None), q.statistics[0].parameter
+    if p.shape[-1] != size:
+        raise ValueError(
+            f"{caller}: found {p.shape[-1]} outcomes in p and {size} categories in q, but the same outcomes are "
+            "needed; give an outcome that one lacks the probability 0."
+        )
+    return p
 
 
 def _as_source(p: Any) -> Any:
