@@ -20,14 +20,21 @@ from xentjax import _numerics
 
 _EULER = 0.5772156649015329
 _PI_REST = 1.2246467991473532e-16  # π − math.pi
-_LEGENDRE, _LEGENDRE_WEIGHTS = (0.5 * v for v in np.polynomial.legendre.leggauss(32))
 
 
-def _nodes(width: Array) -> tuple[Array, Array]:
-    """Nodes on [0, width] and their weights, on a last axis."""
-    shape = (1,) * width.ndim + (-1,)
-    nodes = jnp.asarray(_LEGENDRE + 0.5, width.dtype).reshape(shape)
-    weights = jnp.asarray(_LEGENDRE_WEIGHTS, width.dtype).reshape(shape)
+@functools.cache
+def _legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss–Legendre nodes on [0, 1] and their weights."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return 0.5 + 0.5 * nodes, 0.5 * weights
+
+
+def _nodes(width: Array, count: int = 32) -> tuple[Array, Array]:
+    """Nodes on [0, width] and their weights, on a last axis.
+
+    For exp(−40 t) and exp(−40 t²) on [0, 1] 32 leave less than 1e-14; a peak in the middle needs more.
+    """
+    nodes, weights = (jnp.asarray(v, width.dtype).reshape((1,) * width.ndim + (-1,)) for v in _legendre(count))
     return width[..., None] * nodes, width[..., None] * weights
 
 
@@ -68,8 +75,8 @@ def _in_order(lower: Array, small: Array) -> tuple[Array, Array]:
 
 
 # ∫ (exp(−a t) − 1 + a t) / (t (exp(t) − 1)) dt over t > 0 is log Γ(1 + a) + γ a
-_BINET_NODES = 40 * (_LEGENDRE + 0.5)
-_BINET_WEIGHTS = 40 * _LEGENDRE_WEIGHTS / (_BINET_NODES * np.expm1(_BINET_NODES))
+_BINET_NODES, _BINET_WEIGHTS = (40 * v for v in _legendre(32))
+_BINET_WEIGHTS = _BINET_WEIGHTS / (_BINET_NODES * np.expm1(_BINET_NODES))
 
 
 def _log_gamma_after_1(a: Array) -> Array:
@@ -211,7 +218,8 @@ def log_beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array
     u, v = jnp.where(first, x_in, y_in), jnp.where(first, y_in, x_in)
     n = p + q
     slope = _excess(p, q, u, v) + v
-    s, weights = _nodes(_beta_width(*(stop_gradient(w) for w in (n, slope, u, v))))
+    # the logistic function of s has poles at a distance of π
+    s, weights = _nodes(_beta_width(*(stop_gradient(w) for w in (n, slope, u, v))), 48)
     exponent = slope[..., None] * s + (n + 1)[..., None] * _tilt(u[..., None], v[..., None], s)
     integral = jnp.sum(weights * jnp.exp(-exponent), -1)
     gaps = _numerics.log_gamma_gap(n) - _numerics.log_gamma_gap(p) - _numerics.log_gamma_gap(q)
@@ -251,27 +259,33 @@ def _beta_width(n: Array, slope: Array, x: Array, y: Array) -> Array:
 
 
 def _bessel(order: float, k: Array) -> tuple[Array, Array, Array]:
-    """log ∫ sin(θ)^(2 order) exp(k (cos θ − 1)) dθ over (0, π), 1 − cos θ at the nodes, and their normalised weights."""
+    """log ∫ sin(θ)^(2 order) exp(k (cos θ − 1)) dθ over (0, π); 1 − cos θ at its nodes, and their weights in it.
+
+    The value is for use in functions with derivative rules: autodiff would differentiate a part of it only.
+    """
     if order < 0 or 2 * order != round(2 * order):
         raise ValueError(f"order of a Bessel function: got {order!r}; it must be one of 0, 1/2, 1, 3/2, ...")
     # about the mode, where 2 order cos θ = k sin² θ, with the curvature there
-    at = stop_gradient(k)
-    total = order + jnp.hypot(jnp.full_like(at, order), at)
-    mode = jnp.arctan2(jnp.sqrt(2 * order / total), at / total) if order else jnp.zeros_like(at)
-    curvature = total + at * (at / total) if order else at
+    depth, k = _depth(k), stop_gradient(k)
+    total = order + jnp.hypot(jnp.full_like(k, order), k)
+    curvature = total + k * (k / total) if order else k
     # well beyond the mode the power no longer helps k to make the integrand fall
-    depth = _depth(k)
-    falling = total + (curvature - total) / (1 + math.sqrt(0.5 * depth / order)) if order else total
+    falling = total + (curvature - total) / (1 + math.sqrt(0.5 * depth / order)) if order else k
     left, right = (2 * jnp.arcsin(jnp.sqrt(0.5 / jnp.maximum(c / depth, 0.5))) for c in (curvature, falling))
+    sine = jnp.sqrt(2 * order / total) if order else jnp.zeros_like(k)
+    mode = jnp.arctan2(sine, k / total) if order else sine
     start = jnp.maximum(mode - left, 0.0)
-    offset, weights = _nodes(jnp.minimum(mode + right, math.pi) - start)
-    angle = start[..., None] + offset
-    drop = 2 * jnp.sin(0.5 * angle) ** 2
-    exponent = 2 * order * jnp.log(jnp.sin(angle)) - k[..., None] * drop
-    largest = jnp.max(exponent, -1)
-    weights = weights * jnp.exp(exponent - largest[..., None])
+    offset, weights = _nodes(jnp.minimum(mode + right, math.pi) - start, 48 if order > 2 else 32)
+    angle, offset = start[..., None] + offset, (start - mode)[..., None] + offset
+    # cos θ less its value at the mode
+    exponent = -2 * k[..., None] * jnp.sin(0.5 * offset) * jnp.sin(mode[..., None] + 0.5 * offset)
+    level = -2 * k * jnp.sin(0.5 * mode) ** 2
+    if order:
+        exponent = exponent + 2 * order * jnp.log(jnp.sin(angle) / sine[..., None])
+        level = level + order * jnp.log(2 * order / total)
+    weights = weights * jnp.exp(exponent)
     integral = jnp.sum(weights, -1)
-    return largest + jnp.log(integral), drop, weights / integral[..., None]
+    return level + jnp.log(integral), 2 * jnp.sin(0.5 * angle) ** 2, weights / integral[..., None]
 
 
 def log_bessel_i(order: float, k: Array) -> Array:
@@ -387,7 +401,10 @@ def log_von_mises_tails(k: Array, angle: Array) -> tuple[Array, Array]:
     size = jnp.where(lower, -angle, angle)
     # π in two parts: near π the tail is as small as their difference
     pi = float(np.asarray(math.pi, k.dtype))
-    rest = jnp.maximum((pi - size) + (math.pi - pi + _PI_REST), 0.0)
+    # without the maximum between them XLA would add the two constants first
+    rest = jnp.maximum(pi - size, -1.0) + (math.pi - pi + _PI_REST)
+    # π itself may round to beyond π; the derivative there is still that of the difference
+    rest = rest + stop_gradient(jnp.maximum(rest, float(jnp.finfo(k.dtype).eps) ** 2) - rest)
     half_sine = jnp.sin(0.5 * size)
     sine, cosine = stop_gradient(half_sine), jnp.sin(0.5 * stop_gradient(rest))
     # sin² of half the angle where the exponent reaches the depth, less that at the start
@@ -425,5 +442,6 @@ def log_hurwitz_zeta(s: Array, q: Array) -> Array:
         series = series + c * factor
         factor = factor * ((s + (2 * j - 1)) / w) * ((s + 2 * j) / w)
     tail = fixed * jnp.exp((1 - s) * log_w) / (s - 1)
-    total = jnp.sum(powers[..., :-1], -1) + tail + powers[..., -1] * series
-    return jnp.log(total) - s * jnp.log(fixed)
+    # beside the first term, which is 1: at q = 1 and a large s the logarithm is as small as the others
+    others = jnp.sum(powers[..., 1:-1], -1) + tail + powers[..., -1] * series + jnp.expm1(-s * logs[..., 0])
+    return jnp.log1p(others) - s * jnp.log(fixed)
