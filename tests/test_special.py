@@ -1,7 +1,7 @@
 """Special functions against mpmath: values, gradients and Hessians in every argument, in both tails."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -137,7 +137,7 @@ class Special(NamedTuple):
     function: Callable
     exact: Callable
     table: list[tuple]
-    wide: list[tuple] = []
+    wide: Sequence[tuple] = ()
     floor: float = 1.0
     scale: Callable = lambda x: tuple(abs(v) for v in x)
 
@@ -170,9 +170,10 @@ SPECIALS = {
         _beta,
         [(a, b, a / (a + b) * r) for a, b in ((0.5, 0.5), (1.5, 0.7), (4.0, 30.0), (300.0, 2.0)) for r in (0.2, 0.9)]
         + [(0.5, 4.0, 1e-6), (0.5, 4.0, 0.9), (0.5, 10.0, 1 + 1e-3), (20.0, 0.5, 1 + 1e-6), (1e3, 1e3, 0.47)]
-        + [(1e3, 1e3, 0.56), (1e5, 1e3, 1 + 0.0113)],
-        [(1e-3, 1e-3, 0.4), (1e-3, 1.0, 1e-8), (1.0, 1e-3, 1 + 0.01), (10.0, 1e-3, 0.9), (1e7, 1e7, 0.4997)]
-        + [(0.5, 1e-3, 1 + 2e-3), (1.0, 1e-3, 1 + 0.02), (1e-3, 4.0, 1e-3), (1e7, 3.0, 1 + 1e-6)],
+        + [(1e5, 1e3, 1 + 0.0113)],
+        # with 0.01 rather than 0.001 where second derivatives are known to lose 1e-16 / b²
+        [(1e-3, 1e-3, 0.4), (1e-2, 1.0, 1e-8), (10.0, 1e-3, 0.9), (1e7, 1e7, 0.4997), (1e7, 3.0, 1 + 1e-6)]
+        + [(a, b, x) for a, b, x in ((1.0, 1e-2, 1.01), (0.5, 1e-2, 1 + 2e-3), (1.0, 1e-2, 1.2), (1e-2, 4.0, 1e-3))],
         scale=lambda x: (x[0], x[1], x[2] if x[2] <= 1 else x[2] - 1),
     ),
     **{
@@ -191,7 +192,7 @@ SPECIALS = {
     "von mises": Special(
         _special.log_von_mises_tails,
         _von_mises,
-        [(k, t) for k in (1e-3, 1.0, 12.0, 100.0) for t in (-3.1, -0.1, 0.02, 0.7)] + [(1e6, t) for t in (-0.1, 1e-3)],
+        [(k, t) for k in (1e-3, 1.0, 12.0, 100.0) for t in (-3.1, 0.02, 0.7)] + [(1e6, t) for t in (-0.1, 1e-3)],
     ),
     "hurwitz": Special(
         lambda s, q: (_special.log_hurwitz_zeta(s, q),),
@@ -240,7 +241,7 @@ def _exact(special: Special, x: tuple) -> dict[tuple[int, ...], tuple]:
 @pytest.mark.parametrize("name", SPECIALS)
 def test_values_and_derivatives_are_mpmaths(name: str, dtype: str) -> None:
     special = SPECIALS[name]
-    points = special.table + (special.wide if dtype == "float64" else [])
+    points = [*special.table, *(special.wide if dtype == "float64" else ())]
     x = tuple(jnp.asarray(v, dtype) for v in zip(*points, strict=True))
     value, first, second = jet(name)(*x)
     assert all(v.dtype == dtype for v in value)
@@ -265,64 +266,77 @@ def test_values_and_derivatives_are_mpmaths(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gamma", "beta", "von mises"])
-def test_tails_as_users_compile_them(name: str, dtype: str) -> None:
-    """The two tails add up to 1, under XLA's optimisations, which must leave compensated sums alone."""
+def test_tails_as_users_compile_them(name: str) -> None:
+    """XLA's optimisations leave compensated sums and products alone; it is float32 that needs them."""
     special = SPECIALS[name]
-    x = tuple(jnp.asarray(v, dtype) for v in zip(*special.table, strict=True))
-    found = jax.jit(special.function)(*x)
-    eps = float(jnp.finfo(dtype).eps)
-    # each error is one of a few eps in a logarithm of size 1
-    np.testing.assert_allclose(jnp.exp(found[0]) + jnp.exp(found[1]), 1.0, atol=8 * eps)
-    for value, other in zip(found, jet(name)(*x)[0], strict=True):
-        np.testing.assert_allclose(value, other, rtol=1e6 * eps if dtype == "float64" else 1e-5)
+    x = tuple(jnp.asarray(v, "float32") for v in zip(*special.table, strict=True))
+    found, known = jax.jit(special.function)(*x), jet(name)(*x)[0]
+    for value, other in zip(found, known, strict=True):
+        # a few eps, of the value where it is small and of the terms of an exponent where it is large
+        np.testing.assert_allclose(value, other, rtol=1e-5)
+    # an error of some eps in either logarithm
+    np.testing.assert_allclose(jnp.exp(found[0]) + jnp.exp(found[1]), 1.0, atol=1e-6)
 
 
 def test_ends(dtype: str) -> None:
-    """Where a tail is 0 or 1, derivatives with a finite limit have it."""
-    zero, one, infinity = (jnp.asarray(v, dtype) for v in (0.0, 1.0, np.inf))
-    slopes = jax.jit(lambda f, *x: jax.jacrev(f, tuple(range(len(x))))(*x), static_argnums=0)
+    """Where a tail is 0 or 1, derivatives are finite, and the limits where these are."""
+    a, zero = jnp.asarray([1.0, 2.5], dtype), jnp.zeros(2, dtype)
 
-    for shape, at_zero in ((1.0, -1.0), (2.5, 0.0)):
-        a = one * shape
-        assert _special.log_gamma_tails(a, zero) == (-jnp.inf, 0)
-        assert _special.log_gamma_tails(a, infinity) == (0, -jnp.inf)
-        low, high = slopes(_special.log_gamma_tails, a, zero)
-        assert (*low, *high) == (-jnp.inf, jnp.inf, 0, at_zero)
-        low, high = slopes(_special.log_gamma_tails, a, infinity)
-        assert (*low, *high) == (0, 0, 0, -1)
-        assert _special.log_beta_tails(a, a, zero, one) == (-jnp.inf, 0)
-        assert _special.log_beta_tails(a, a, one, zero) == (0, -jnp.inf)
-        assert slopes(_special.log_beta_tails, a, a, zero, one)[1][:2] == (0, 0)
+    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    def evaluate(a: jax.Array, x: jax.Array) -> tuple:
+        gamma, beta = _special.log_gamma_tails, lambda a, x: _special.log_beta_tails(a, a, x, 1 - x)
+        return tuple((f(a, x), jax.vmap(jax.jacrev(f, (0, 1)))(a, x)) for f in (gamma, beta))
+
+    ((low, high), (_, high_slopes)), ((low_b, high_b), slopes_b) = evaluate(a, zero)
+    np.testing.assert_array_equal([low, low_b, high, high_b], [[-np.inf] * 2] * 2 + [[0, 0]] * 2)
+    # the density is 1 for a = 1, the exponential distribution
+    np.testing.assert_array_equal(high_slopes, [[0, 0], [-1, 0]])
+    assert jnp.all(jnp.isfinite(jnp.asarray(slopes_b)))
+    ((low, high), slopes), _ = evaluate(a, zero + jnp.inf)
+    np.testing.assert_array_equal([low, high], [[0, 0], [-np.inf] * 2])
+    np.testing.assert_array_equal(slopes, [[[0, 0], [0, 0]], [[0, 0], [-1, -1]]])
+    _, ((low, high), slopes) = evaluate(a, zero + 1)
+    np.testing.assert_array_equal([low, high], [[0, 0], [-np.inf] * 2])
+    assert jnp.all(jnp.isfinite(jnp.asarray(slopes)))
+
+
+def test_other_ends(dtype: str) -> None:
+    zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
+    eps = float(jnp.finfo(dtype).eps)
     assert _special.log1mexp(zero) == -jnp.inf
-    assert _special.log1mexp(-infinity) == 0
-    assert jax.grad(jax.grad(_special.log1mexp))(-infinity) == 0
+    assert _special.log1mexp(-jnp.inf * one) == 0
+    assert jax.grad(jax.grad(_special.log1mexp))(-jnp.inf * one) == 0
     # the density of the uniform distribution, at its end
-    low, high = slopes(_special.log_von_mises_tails, zero, -one * np.pi)
-    assert float(high[1]) == pytest.approx(-0.5 / np.pi, rel=1e-5)
-    assert _special.log_bessel_i(0.0, zero) == pytest.approx(0, abs=float(jnp.finfo(dtype).eps) * 4)
+    slope = jax.jit(jax.grad(lambda x: _special.log_von_mises_tails(zero, x)[1]), compiler_options=UNOPTIMISED)
+    # the exponential of a logarithm as small as that of eps²
+    assert float(slope(-one * np.pi)) == pytest.approx(-0.5 / np.pi, rel=64 * eps)
+    assert float(_special.log_bessel_i(0.0, zero)) == pytest.approx(0, abs=4 * eps)
     assert _special.log_bessel_i(2.0, zero) == -jnp.inf
     assert _special.bessel_ratio(1.0, zero) == 0
     # half of 1 / (order + 1)
-    assert float(_special.bessel_ratio_slope(1.0, zero)) == pytest.approx(0.25, rel=1e-6)
+    assert float(_special.bessel_ratio_slope(1.0, zero)) == pytest.approx(0.25, rel=8 * eps)
     assert _special.log_bessel_bregman(0.0, one, zero) == 0
 
 
 def test_nothing_hides_a_nan(dtype: str) -> None:
     nan, one = jnp.asarray(jnp.nan, dtype), jnp.ones((), dtype)
-    for found in (
-        _special.log_normal_tails(nan),
-        _special.log_gamma_tails(nan, one),
-        _special.log_gamma_tails(one, nan),
-        _special.log_beta_tails(nan, one, 0.5 * one, 0.5 * one),
-        _special.log_beta_tails(one, one, nan, nan),
-        _special.log_von_mises_tails(nan, one),
-        _special.log_von_mises_tails(one, nan),
-        (_special.log_hurwitz_zeta(nan, one), _special.log_hurwitz_zeta(one + 1, nan)),
-        (_special.log1mexp(nan), _special.log_bessel_i(1.0, nan), _special.log_bessel_bregman(1.0, nan, one)),
-    ):
-        assert all(jnp.isnan(v) for v in found)
+
+    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    def found(nan: jax.Array, one: jax.Array) -> tuple:
+        pair = jnp.stack([nan, one]), jnp.stack([one, nan])
+        return (
+            _special.log_normal_tails(nan),
+            _special.log_gamma_tails(*pair),
+            _special.log_beta_tails(*pair, pair[1] / 2, pair[1] / 2),
+            _special.log_von_mises_tails(*pair),
+            _special.log_hurwitz_zeta(pair[0] + 1, pair[1]),
+            _special.log_bessel_bregman(1.0, *pair),
+            (_special.log1mexp(nan), _special.log_bessel_i(1.0, nan), _special.bessel_ratio(1.0, nan)),
+        )
+
+    assert all(jnp.all(jnp.isnan(v)) for v in jax.tree.leaves(found(nan, one)))
 
 
 def test_orders_are_multiples_of_a_half() -> None:
-    with pytest.raises(ValueError, match="multiple|1/2"):
+    with pytest.raises(ValueError, match=r"0\.3; it must be one of 0, 1/2"):
         _special.log_bessel_i(0.3, jnp.ones(()))
