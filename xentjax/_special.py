@@ -228,8 +228,9 @@ def log_beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array
     s, weights = _nodes(_beta_width(*(stop_gradient(w) for w in (n, slope, u, v))), 48)
     exponent = slope[..., None] * s + (n + 1)[..., None] * _tilt(u[..., None], v[..., None], s)
     integral = jnp.sum(weights * jnp.exp(-exponent), -1)
-    gaps = _numerics.log_gamma_gap(n) - _numerics.log_gamma_gap(p) - _numerics.log_gamma_gap(q)
-    log_d = gaps - _binomial_divergence(p, q, u, v) - jnp.log(p)
+    # one call for the three: it is compiled once
+    gap_n, gap_p, gap_q = _numerics.log_gamma_gap(jnp.stack([n, p, q]))
+    log_d = gap_n - gap_p - gap_q - _binomial_divergence(p, q, u, v) - jnp.log(p)
     low, high = _in_order(first, log_d + jnp.log1p(n * u * integral))
     low = jnp.where(ends, jnp.where(x == 0, -jnp.inf, 0.0), low)
     return low, jnp.where(ends, jnp.where(y == 0, -jnp.inf, 0.0), high)
