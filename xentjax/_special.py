@@ -18,6 +18,8 @@ from jax.lax import stop_gradient
 
 from xentjax import _numerics
 
+# What jax.scipy.special 0.10 does instead: gammainc has no second derivative in a, betainc none at all in a and b; in
+# float32 the derivative of log_ndtr at −10000 is 2981.
 _EULER = 0.5772156649015329
 _PI_REST = 1.2246467991473532e-16  # π − math.pi
 
