@@ -55,7 +55,7 @@ def softmax_entropy(logits: Array) -> Array:
 @jax.custom_jvp
 def softmax_divergence(p_logits: Array, q_logits: Array) -> Array:
     """KL(softmax(p_logits)‖softmax(q_logits)) ≥ 0 [...], without cancellation; 0 only for equal distributions."""
-    p, e, residue, total, _ = _tilts(p_logits, q_logits)
+    p, _, residue, total, _ = _tilts(p_logits, q_logits)
     log_p, log_q = jax.nn.log_softmax(p_logits), jax.nn.log_softmax(q_logits)
     far = jnp.sum(jnp.where(p > 0, p * jnp.where(p > 0, log_p - log_q, 0.0), 0.0), -1)
     excluded = jnp.any((p > 0) & (q_logits == -jnp.inf), -1)
