@@ -20,8 +20,8 @@ MODULES = {
 
 # Imports point to lower levels; within a level they are free, as long as they make no circle.
 LEVELS = [
-    {"_numerics", "records", "parameters", "statistics", "_nodes"},
-    {"sources", "information"},
+    {"_numerics", "records", "parameters", "statistics", "_nodes", "_divergence_terms"},
+    {"sources", "information", "divergences", "powers", "generators", "joint"},
     {"families"},
     {"models"},
     {"certificates", "minimization", "objectives", "results", "admission", "estimation"},
