@@ -46,7 +46,7 @@ def log1p_over(x: Array) -> Array:
     near = jnp.abs(x) < 0.25
     t, far = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
     z = t / (2 + t)
-    return jnp.where(near, _polynomial(_ATANH, z * z) * 2 / (2 + t), jnp.log1p(far) / far)
+    return jnp.where(near, _polynomial(_ATANH, z * z) * 2 / (2 + t), jnp.log(1 + far) / far)
 
 
 def _tangent(like: Array, *parts: tuple[Callable[[], Array], Array | SymbolicZero]) -> Array:
@@ -106,6 +106,11 @@ def _sides(p: Array, q: Array, a: Array) -> tuple[Array, Array, Array, Array]:
     )
 
 
+def nothing(x: Array) -> Array:
+    """0, and NaN where x is NaN. A product with 0 does not keep it: XLA may drop that."""
+    return jnp.where(jnp.isnan(x), x, 0.0)
+
+
 @jax.custom_jvp
 def power_term(p: Array, q: Array, a: Array) -> Array:
     """[a p + (1 − a) q − pᵃ q¹⁻ᵃ] / (a (1 − a)) ≥ 0, one term of a power divergence of any order a (a scalar).
@@ -158,7 +163,7 @@ power_term.defjvp(_power_term_jvp, symbolic_zeros=True)
 def log_to_total(p: Array, total: Array, gap: Array) -> Array:
     """log(p / total), given also gap = total − p as a sum that did not cancel."""
     s = quotient(gap, p)
-    near = jnp.abs(s) < 0.5
+    near = jnp.abs(s) < 0.25
     return jnp.where(near, -jnp.log1p(jnp.where(near, s, 0.0)), jnp.log(p / total))
 
 

@@ -198,7 +198,7 @@ def _chi_squared_term(p: Array, q: Array) -> Array:
     only_p = (q == 0) & ~neither
     ratio = quotient(p - q, jnp.where(q == 0, 1.0, q))
     # where q is 0 the ratio above is p, and its sum with +inf keeps a NaN
-    return jnp.where(only_p, p + jnp.inf, jnp.where(neither, 0.0 * ratio, (p - q) * ratio))
+    return jnp.where(only_p, p + jnp.inf, jnp.where(neither, 0.0, (p - q) * ratio))
 
 
 def over_outcomes(

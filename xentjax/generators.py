@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from xentjax._divergence_terms import wide
+from xentjax._divergence_terms import quotient, wide
 from xentjax._numerics import relative_difference
 from xentjax.divergences import over_outcomes
 from xentjax.information import pair
@@ -73,11 +73,13 @@ def f_divergence(
         one = jnp.ones((), p.dtype)
         tangent, slope = jax.value_and_grad(f)(one)
         zero = (p == 0) | (q == 0)
-        step = -relative_difference(jnp.where(zero, 1.0, q), jnp.where(zero, 1.0, p))
-        terms = q * jax.vmap(lambda d: _excess(f, one, d))(step.ravel()).reshape(p.shape)
-        without_p = jnp.where(q == 0, 0.0 * q, q * (at_zero - tangent + slope))
-        without_q = p * jnp.where(jnp.isposinf(steepest), steepest, steepest - slope)
-        return jnp.where(p == 0, without_p, jnp.where(q == 0, without_q, terms))
+        safe_p, safe_q = (jnp.where(zero, 1.0, x).ravel() for x in (p, q))
+        ratio, step = quotient(safe_p, safe_q), -relative_difference(safe_q, safe_p)
+        terms = q * jax.vmap(lambda r, d: _excess(f, r, one, d))(ratio, step).reshape(p.shape)
+        # the limits may be infinite: nothing but the outcomes that they are for may meet them
+        alone_q, alone_p = (jnp.where(only_one & (x != 0), x, 1.0) for x in (q, p))
+        one_sided = jnp.where(p == 0, alone_q * (at_zero - tangent + slope), alone_p * (steepest - slope))
+        return jnp.where(only_one, one_sided, jnp.where(p == 0, 0.0, terms))
 
     return over_outcomes("f_divergence", term, p, q, axis, where)
 
@@ -87,9 +89,10 @@ def bregman_divergence(
 ) -> Array:
     """B_F(p, q) = F(p) − F(q) − ∇F(q)·(p − q) ≥ 0 for a convex F, the potential: what F exceeds its tangent at q by.
 
-    −`entropy` gives the Kullback–Leibler divergence, ½ Σ p² half the squared distance. Convex in p; the mean of
+    F = Σ p log p gives KL(p‖q), F = ½ Σ p² half the squared distance. Convex in p; the mean of
     random p is the q of least mean divergence. Infinite slopes in coordinates where p = q do not count; else values and
-    derivatives at 0 are those of F.
+    derivatives at 0 are those of F: −`entropy`, whose slope at 0 is taken as 0, does not see
+    that q excludes an outcome.
 
     Args:
       p: the truth: probabilities [..., k].
@@ -104,7 +107,7 @@ def bregman_divergence(
     >>> import xentjax as xj
     >>> round(xj.bregman_divergence([0.5, 0.5], [0.25, 0.75], lambda p: p @ p).item(), 6)
     0.125
-    >>> round(xj.bregman_divergence([0.5, 0.5], [0.25, 0.75], lambda p: -xj.entropy(p)).item(), 6)      # KL(p‖q)
+    >>> round(xj.bregman_divergence([0.5, 0.5], [0.25, 0.75], lambda p: p @ jnp.log(p)).item(), 6)      # KL(p‖q)
     0.143841
 
     See also: `f_divergence`, of the ratios p/q; KL is the only one (up to a factor) that is both.
@@ -113,13 +116,13 @@ def bregman_divergence(
     """
     p, q = (jnp.moveaxis(x, axis, -1) for x in pair("bregman_divergence", p, q, axis, where))
     (p, dtype), (q, _) = wide(p), wide(q)
-    rows = [x.reshape(-1, x.shape[-1]) for x in (q, p - q)]
-    return jax.vmap(lambda y, d: _excess(potential, y, d))(*rows).reshape(p.shape[:-1]).astype(dtype)
+    rows = [x.reshape(-1, x.shape[-1]) for x in (p, q, p - q)]
+    return jax.vmap(lambda x, y, d: _excess(potential, x, y, d))(*rows).reshape(p.shape[:-1]).astype(dtype)
 
 
-def _excess(f: Callable[[Array], Array], y: Array, d: Array) -> Array:
-    """f(y + d) − f(y) − f′(y) d ≥ 0, also as ∫ (1 − t) d f″(y + t d) d dt."""
-    end = f(y + d)
+def _excess(f: Callable[[Array], Array], x: Array, y: Array, d: Array) -> Array:
+    """f(x) − f(y) − f′(y) d ≥ 0 for x = y + d, also as ∫ (1 − t) d f″(y + t d) d dt."""
+    end = f(x)
     start, gradient = jax.value_and_grad(f)(y)
     first = jnp.where(d == 0, 0.0, gradient * d)
     plain = end - start - jnp.sum(first)
@@ -130,7 +133,10 @@ def _excess(f: Callable[[Array], Array], y: Array, d: Array) -> Array:
         return jnp.sum(jnp.where(d == 0, 0.0, d * along))
 
     integral = jax.vmap(second)(nodes) @ weights
-    rounding = 8 * jnp.finfo(y.dtype).eps * (jnp.abs(end) + jnp.abs(start) + jnp.sum(jnp.abs(first)))
-    excess = jnp.where(jnp.abs(integral - plain) <= rounding, integral, plain)
+    # of the difference: of what is subtracted, and of x
+    size = (
+        jnp.abs(end) + jnp.abs(start) + jnp.sum(jnp.abs(first)) + jnp.sum(jnp.where(d == 0, 0.0, jnp.abs(gradient * y)))
+    )
+    excess = jnp.where(jnp.abs(integral - plain) <= 8 * jnp.finfo(y.dtype).eps * size, integral, plain)
     # what rounding takes below 0 is 0, with the derivative of the difference
     return excess + jax.lax.stop_gradient(jnp.where(excess < 0, -excess, 0.0))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from xentjax._divergence_terms import deformed_log, log1p_over, power_term, wide
+from xentjax._divergence_terms import deformed_log, log1p_over, nothing, power_term, wide
 from xentjax._numerics import as_float, log_ratio
 from xentjax.divergences import over_outcomes, vector
 from xentjax.information import entropy, pair
@@ -180,8 +180,8 @@ def renyi_divergence(p: Any, q: Any, order: ArrayLike, *, axis: int = -1, where:
     value = _from_power_sum(total, finite - 1, _log_sum(far_p, q, finite, axis), far)
     both = (p != 0) & (q != 0)
     ratio = log_ratio(jnp.where(both, p, 1.0), jnp.where(both, q, 1.0))
-    # totals that differ by rounding may have every ratio below 1; 0 · q keeps a NaN
-    most = jnp.max(jnp.where(both, ratio, 0.0 * p * q), axis=axis, initial=0.0)
+    # totals that differ by rounding may have every ratio below 1
+    most = jnp.max(jnp.where(both, ratio, nothing(p + q)), axis=axis, initial=0.0)
     value = jnp.where(jnp.isposinf(a), most, value)
     # a NaN elsewhere stays one
     infinite = jax.lax.stop_gradient(value) + jnp.inf
@@ -248,7 +248,7 @@ def _entropy_term(p: Array, a: Array) -> Array:
 def _divergence_term(p: Array, q: Array, a: Array) -> Array:
     """[a p + (1 − a) q − pᵃ q¹⁻ᵃ] / (1 − a)."""
     positive = a != 0
-    return jnp.where(positive, a * power_term(p, q, jnp.where(positive, a, 0.5)), jnp.where(p == 0, q, 0.0 * p))
+    return jnp.where(positive, a * power_term(p, q, jnp.where(positive, a, 0.5)), jnp.where(p == 0, q, nothing(p + q)))
 
 
 def _log_sum(p: Array, q: Array, a: Array, axis: int) -> Array:
