@@ -1,9 +1,7 @@
-"""Divergences and measures with an order, of probability vectors: values, identities, zeros, accuracy, messages."""
+"""Divergences and measures with an order, of probability vectors: values, identities, zeros, accuracy, masks."""
 
 import functools
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,7 +15,6 @@ from tables import UNOPTIMISED, exact
 
 import xentjax as xj
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "information" / "cases.json").read_text())
 ORDERS = [0.0, 0.3, 0.5, 0.9, 1.0, 1.1, 2.0, 5.0, np.inf]
 ALPHAS = [-3.0, -1.0, -0.2, 0.0, 1.0, 3.0]
 
@@ -31,30 +28,6 @@ def many_digits() -> Iterator[None]:
     """Of divergences of 1e-14, which the textbook formulas take as differences of terms of order 1."""
     with mp.workdps(60):
         yield
-
-
-# Golden values
-
-GENERATORS = {
-    "triangular": lambda t: (t - 1) ** 2 / (t + 1),
-    "taneja": lambda t: (1 + t) / 2 * jnp.log((1 + t) / (2 * jnp.sqrt(t))),
-}
-
-
-@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["id"])
-def test_published_values(case: dict) -> None:
-    dtype = case.get("dtype", "float64")
-    arguments = [GENERATORS.get(a, a) if isinstance(a, str) else a for a in case["arguments"]]
-    arrays = [np.asarray(a, dtype) if isinstance(a, list) else a for a in arguments]
-    keywords = {k: np.asarray(v) if k == "weights" else v for k, v in case.get("keywords", {}).items()}
-    found = getattr(xj, case["function"])(*arrays, **keywords)
-    found = (case.get("scale", 1) * np.asarray(found, float)) ** case.get("power", 1)
-    found = found / {"bits": np.log(2), "log10": np.log(10)}.get(case["units"], 1.0)
-    if "q_denormal-float32" in case["id"]:
-        assert found == np.inf  # XLA on CPU takes denormal numbers as 0, and q = 0 < p gives +inf
-        return
-    expected = np.asarray(case["expected"], float)
-    np.testing.assert_allclose(found, expected, rtol=4 * eps(dtype), atol=case["tolerance"] or 0)
 
 
 # What the measures are, in mpmath. A rounded vector does not sum to exact 1, so that all are the sums of their
@@ -285,7 +258,7 @@ INF_WITHOUT_Q = [
 INF_WITHOUT_P = ["jeffreys", "neyman", "alpha 1.0", "alpha 3.0"]
 NAMES = [*TERMS, *(f"{family} {a}" for family, (_, orders) in FAMILIES.items() for a in orders)]
 # one of every kind
-KINDS = {name: TERMS[name][0] for name in ("jensen_shannon", "jeffreys", "squared_hellinger", "pearson", "f")} | {
+KINDS = {name: TERMS[name][0] for name in ("jensen_shannon", "squared_hellinger", "f")} | {
     "renyi": lambda p, q, **keywords: xj.renyi_divergence(p, q, 2.0, **keywords)
 }
 
@@ -294,8 +267,16 @@ KINDS = {name: TERMS[name][0] for name in ("jensen_shannon", "jeffreys", "square
 def edges() -> dict:
     """{measure: {case: (value, gradients [2, 4], Hessians)}}: all of them differentiated in one compilation."""
 
+    def jet(f: Callable, x: jax.Array) -> tuple:
+        def slope(x: jax.Array) -> tuple:
+            value, gradient = jax.value_and_grad(lambda x: f(*x))(x)
+            return gradient, (value, gradient)
+
+        hessian, (value, gradient) = jax.jacfwd(slope, has_aux=True)(x)
+        return value, gradient, hessian
+
     def jets(x: jax.Array) -> dict:
-        return of_all(lambda f: (f(*x), jax.grad(lambda x: f(*x))(x), jax.hessian(lambda x: f(*x))(x)), x.dtype)
+        return of_all(lambda f: jet(f, x), x.dtype)
 
     found = jax.jit(jax.vmap(jets), compiler_options=UNOPTIMISED)(jnp.array(list(EDGES.values())))
     return {
@@ -356,13 +337,16 @@ def test_derivatives_in_the_order() -> None:
 
     @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
     @jax.vmap
-    def slopes(a: jax.Array) -> list:
+    def jets(a: jax.Array) -> list:
         functions = [lambda a: xj.renyi_divergence(p, q, a), lambda a: xj.renyi_entropy(p, a)]
-        return [(jax.grad(f)(a), (f(a + 1e-5) - f(a - 1e-5)) / 2e-5) for f in functions]
+        return [jax.value_and_grad(f)(a) for f in functions]
 
-    for slope, difference in slopes(jnp.array([0.2, 0.5, 0.99, 1.0, 1.01, 2.0, 20.0])):
+    # at each order, and 1e-5 to both sides
+    orders = jnp.array([0.2, 0.5, 0.99, 1.0, 1.01, 2.0, 20.0])
+    for values, slopes in jets(jnp.concatenate([orders, orders + 1e-5, orders - 1e-5])):
+        _, above, below = values.reshape(3, -1)
         # the central difference has a relative 1e-9 from its third derivative, and 1e-16 / 1e-5 from rounding
-        np.testing.assert_allclose(slope, difference, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(slopes[:7], (above - below) / 2e-5, rtol=1e-8, atol=1e-10)
     # at order 1 it is half the variance of log p(x): of a Rényi entropy, and with the other sign
     surprise = -jnp.log(p)
     assert jax.grad(lambda a: xj.renyi_entropy(p, a))(1.0) == pytest.approx(
@@ -436,42 +420,6 @@ def test_half_precision_is_kept_and_as_accurate_as_it_can_be(half: str) -> None:
     assert xj.renyi_entropy(jnp.asarray([0.1, 0.2, 0.7], half), 2.0).dtype == half
 
 
-# What others get wrong: the call, our answer, and theirs in the comment
-
-NEAR_32 = (np.float32([0.25, 0.25, 0.5]), np.float32([0.25 + 2**-22, 0.25 - 2**-22, 0.5]))
-DEFECTS = [
-    # 0 in every library in float32 except scipy, which works in double
-    ("kl of nearby", lambda: xj.kl_divergence(*NEAR_32), 2.27373675443335457e-13),
-    # scipy's jensenshannon: the square root of a negative number, NaN
-    ("js of nearby", lambda: xj.jensen_shannon(*NEAR_32), 2.0**-44),
-    # 0 in optax.kl_divergence's neighbours; the difference of logarithms cancels
-    ("hellinger of nearby", lambda: xj.squared_hellinger(*NEAR_32), 2.0**-44),
-    # optax, torch, distrax, TFP: NaN in the gradient at p = 0
-    ("gradient at p = 0", lambda: jax.grad(xj.kl_divergence)(jnp.array([0.0, 1.0]), jnp.array([0.5, 0.5]))[0], 0.0),
-    # optax.kl_divergence: NaN
-    ("both 0", lambda: xj.kl_divergence([0.0, 0.5, 0.5], [0.0, 0.25, 0.75]), 0.14384103622589046),
-    # keras clips at 1e-7: 7.366; PyInform: NaN; infomeasure, of disjoint outcomes: −0.693
-    ("q excludes", lambda: xj.kl_divergence([0.5, 0.5], [1.0, 0.0]), np.inf),
-    ("disjoint", lambda: xj.kl_divergence([1.0, 0.0], [0.0, 1.0]), np.inf),
-    # jax.scipy.special.rel_entr: inf
-    ("NaN", lambda: jax.jit(xj.kl_divergence)(jnp.array([jnp.nan, 0.5]), jnp.array([0.5, 0.5])), np.nan),
-    # optax.generalized_kl: −2e-8
-    ("equal, not dyadic", lambda: xj.kl_divergence(*[np.float32([0.1, 0.2, 0.7])] * 2), 0.0),
-    # jax.scipy.special.entr and all others: NaN in the Hessian at 0
-    ("Hessian of entropy", lambda: jnp.abs(jax.hessian(xj.entropy)(jnp.array([0.0, 1.0]))[0]).max(), 0.0),
-    # torch.distributions clamps: 1.2e-7
-    ("entropy of a certain outcome", lambda: xj.entropy(np.float32([0.0, 1.0, 0.0])), 0.0),
-    # R's KL.plugin: −3.47e-18
-    ("never negative", lambda: xj.kl_divergence([0.5, 0.5], [0.5 + 2**-30, 0.5 - 2**-30]), 2 * 2.0**-60),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("call", "expected"), [row[1:] for row in DEFECTS], ids=[row[0] for row in DEFECTS])
-def test_defects_of_others(call: Callable, expected: float) -> None:
-    # to float32, of which some of the arguments are
-    assert float(call()) == pytest.approx(expected, rel=1e-6, abs=0, nan_ok=True)
-
-
 def test_nearby_vectors_are_where_scipys_jensenshannon_is_nan() -> None:
     """Ten outcomes, relative differences of 1e-5 in float32: scipy gives NaN for half of them."""
     rng = np.random.default_rng(0)
@@ -495,30 +443,3 @@ def test_extreme_orders_and_ratios() -> None:
     assert np.isfinite(jax.jit(jax.hessian(xj.jensen_shannon))(jnp.asarray(tiny), jnp.asarray(tiny[::-1]))).all()
     # order 0 and negative ones run over the outcomes that occur
     assert float(xj.tsallis_entropy([0.5, 0.5, 0.0], -1.0)) == pytest.approx((4 - 1) / 2)
-
-
-HALVES = [0.5, 0.5]
-MESSAGES = [
-    (lambda: xj.jensen_shannon(np.eye(2)), r"jensen_shannon: found 1 vector, .*jensen_shannon\(\*stack\)"),
-    (lambda: xj.jensen_shannon(HALVES, HALVES, weights=[1.0]), r"found weights of shape \(1,\) for 2 vectors"),
-    (lambda: xj.jensen_shannon(HALVES, HALVES, weights=[0.5, 0.6]), r"found weights with a total of 1.1"),
-    (lambda: xj.total_variation(HALVES, [0.5, 0.6]), r"total_variation: found q with a total of 1.1"),
-    (lambda: xj.squared_hellinger(HALVES, [1.0]), r"squared_hellinger: found 2 outcomes in p and 1 in q"),
-    (lambda: xj.renyi_entropy(HALVES, -1.0), r"renyi_entropy: found the order -1.0, but a number ≥ 0 is needed"),
-    (lambda: xj.renyi_divergence(HALVES, HALVES, [1.0, 2.0]), r"found orders of shape \(2,\), .*jax.vmap"),
-    (lambda: xj.tsallis_divergence(HALVES, HALVES, np.inf), r"found the order inf, but a finite number ≥ 0 is needed"),
-    (lambda: xj.alpha_divergence(HALVES, HALVES, np.nan), r"found the order nan, but a finite number is needed"),
-    (lambda: xj.f_divergence(HALVES, [1.0, 0.0], jnp.abs), r"f_divergence: .*pass limits=\(f0, slope\)"),
-    (lambda: xj.pearson_chi_squared([-0.5, 1.5], HALVES), r"pearson_chi_squared: found p\[0\] = -0.5"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("call", "message"), MESSAGES)
-def test_messages(call: Callable, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
-def test_distributions_are_sent_to_what_takes_them() -> None:
-    with pytest.raises(TypeError, match="jensen_shannon: found p = Bernoulli, but an array of probabilities is needed"):
-        xj.jensen_shannon(xj.Bernoulli(0.5), xj.Bernoulli(0.4))
