@@ -1,4 +1,4 @@
-"""Information measures of arrays: published values, what other libraries get wrong, messages. See golden/information."""
+"""Information measures of arrays: published values, what other libraries get wrong, messages."""
 
 import json
 from collections.abc import Callable
