@@ -28,6 +28,14 @@ of another library, `Density` around a function. Sources: the families, `Empiric
 `monte_carlo` points. Optimisers: `newton` (the default) or any optax transformation.
 """
 
+from xentjax.divergences import (
+    jeffreys_divergence,
+    jensen_shannon,
+    neyman_chi_squared,
+    pearson_chi_squared,
+    squared_hellinger,
+    total_variation,
+)
 from xentjax.estimation import fit, fit_kl, fit_mle
 from xentjax.families import (
     Bernoulli,
@@ -49,7 +57,19 @@ from xentjax.families import (
     StudentT,
     Weibull,
 )
+from xentjax.generators import (
+    bregman_divergence,
+    f_divergence,
+)
 from xentjax.information import cross_entropy, entropy, in_bits, kl_divergence
+from xentjax.joint import (
+    conditional_entropy,
+    conditional_mutual_information,
+    joint_entropy,
+    marginal,
+    mutual_information,
+    total_correlation,
+)
 from xentjax.minimization import minimize, newton
 from xentjax.models import Built, Density, Mixture
 from xentjax.parameters import (
@@ -64,6 +84,14 @@ from xentjax.parameters import (
     simplex,
     unconstrain,
     unit_interval,
+)
+from xentjax.powers import (
+    alpha_divergence,
+    perplexity,
+    renyi_divergence,
+    renyi_entropy,
+    tsallis_divergence,
+    tsallis_entropy,
 )
 from xentjax.records import record, static
 from xentjax.results import Fit, Minimum, Status
@@ -98,27 +126,47 @@ __all__ = [
     "Status",
     "StudentT",
     "Weibull",
+    "alpha_divergence",
+    "bregman_divergence",
+    "conditional_entropy",
+    "conditional_mutual_information",
     "count",
     "covariance",
     "cross_entropy",
     "entropy",
+    "f_divergence",
     "fit",
     "fit_kl",
     "fit_mle",
     "in_bits",
     "interval",
+    "jeffreys_divergence",
+    "jensen_shannon",
+    "joint_entropy",
     "kl_divergence",
     "logits",
+    "marginal",
     "minimize",
     "monte_carlo",
+    "mutual_information",
     "newton",
+    "neyman_chi_squared",
     "ordered",
+    "pearson_chi_squared",
+    "perplexity",
     "positive",
     "quadrature",
     "real",
     "record",
+    "renyi_divergence",
+    "renyi_entropy",
     "simplex",
+    "squared_hellinger",
     "static",
+    "total_correlation",
+    "total_variation",
+    "tsallis_divergence",
+    "tsallis_entropy",
     "unconstrain",
     "unit_interval",
 ]
