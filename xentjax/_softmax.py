@@ -19,29 +19,62 @@ def below_max(logits: Array) -> Array:
 @jax.custom_jvp
 def log_sum_exp_excess(logits: Array) -> Array:
     """log Σ exp(logits) − max(logits) ≥ 0 [...]: −log of the largest probability, also where that is close to 1."""
-    depth = below_max(logits)
-    ties = jnp.sum(depth == 0, -1)
-    others = jnp.sum(jnp.where(depth > 0, jnp.exp(-depth), 0.0), -1)
-    return jnp.log1p(others + (ties - 1).astype(logits.dtype))
+    total = jnp.sum(jnp.exp(-below_max(logits)), -1)
+    # where one entry dominates, the sum without it is what counts; XLA's CPU compiler would fuse the two sums into one
+    # loop that takes five times as long
+    depth = below_max(jax.lax.optimization_barrier(logits))
+    others = jnp.sum(jnp.exp(-depth) * jnp.minimum(depth / jnp.finfo(depth.dtype).tiny, 1.0), -1)
+    return jnp.where(total < 1.5, jnp.log1p(others), jnp.log(total))
 
 
 @log_sum_exp_excess.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
     (logits,), (dlogits,) = primals, tangents
-    # the probabilities of all but the largest, times how far these move away from the largest: its 1 − p never appears
-    depth, excess = below_max(logits), log_sum_exp_excess(logits)
-    largest = (depth == 0).astype(logits.dtype)
-    others = jnp.where(depth > 0, jnp.exp(-depth - excess[..., None]), 0.0)
-    ahead = jnp.sum(largest * dlogits, -1, keepdims=True) / jnp.sum(largest, -1, keepdims=True)
-    return excess, jnp.sum(others * (dlogits - ahead), -1)
+    excess = log_sum_exp_excess(logits)
+    largest = (below_max(logits) == 0).astype(logits.dtype)
+    share = largest / jnp.sum(largest, -1, keepdims=True)
+    return excess, jnp.sum(_above(logits, excess, share) * dlogits, -1)
 
 
+def _above(logits: Array, excess: Array, share: Array) -> Array:
+    """softmax(logits) − share [..., k], accurate where one probability and its share are both close to 1."""
+    depth, excess = below_max(logits), excess[..., None]
+    plain = jnp.exp(-depth - excess) - share
+    return jnp.where((depth == 0) & (excess < 0.4), jnp.expm1(-excess) + (1 - share), plain)
+
+
+@jax.custom_jvp
 def softmax_cross_entropy(p: Array, logits: Array) -> Array:
     """−Σ p log softmax(logits) [...] for probabilities p [..., k]: a sum of non-negative terms."""
-    depth = below_max(logits)
-    # only 0 log 0 is left out: at p = 0 < q the derivative in p is −log q
-    depth = jnp.where((p == 0) & (logits == -jnp.inf), 0.0, depth)
-    return jnp.sum(p, -1) * log_sum_exp_excess(logits) + jnp.sum(p * depth, -1)
+    return jnp.sum(p, -1) * log_sum_exp_excess(logits) + jnp.sum(p * _reached(p, logits), -1)
+
+
+@softmax_cross_entropy.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple:
+    (p, logits), (dp, dlogits) = primals, tangents
+    excess, total = log_sum_exp_excess(logits), jnp.sum(p, -1)
+    in_p = _reached(p, logits) + excess[..., None]
+    in_logits = total[..., None] * _above(logits, excess, p / total[..., None])
+    return softmax_cross_entropy(p, logits), jnp.sum(in_p * dp + in_logits * dlogits, -1)
+
+
+def _reached(p: Array, logits: Array) -> Array:
+    """`below_max`; only where 0 log 0 is to be left out it is 0: at p = 0 < q the derivative in p is −log q."""
+    return jnp.where((p == 0) & (logits == -jnp.inf), 0.0, below_max(logits))
+
+
+@jax.custom_jvp
+def label_cross_entropy(logits: Array, label: Array) -> Array:
+    """−log softmax(logits)[label] of logits [k]: `softmax_cross_entropy` without the vector of probabilities."""
+    return jnp.max(logits) - logits[label] + log_sum_exp_excess(logits)
+
+
+@label_cross_entropy.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple:
+    logits, label = primals
+    share = (jnp.arange(logits.shape[-1]) == label).astype(logits.dtype)
+    slope = _above(logits, log_sum_exp_excess(logits), share)
+    return label_cross_entropy(logits, label), jnp.sum(slope * tangents[0], -1)
 
 
 def softmax_entropy(logits: Array) -> Array:

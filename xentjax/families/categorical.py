@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._softmax import (
-    below_max,
-    log_sum_exp_excess,
+    label_cross_entropy,
     softmax_cross_entropy,
     softmax_divergence,
     softmax_entropy,
@@ -66,7 +65,7 @@ class Categorical(Family):
     def log_prob(self, x: Any) -> Array:
         within = self.support.contains(x)
         index, logits = jnp.where(within, x, 0).astype(int), jnp.asarray(self.logits)
-        return within_support(within, x, -below_max(logits)[index] - log_sum_exp_excess(logits))
+        return within_support(within, x, -label_cross_entropy(logits, index))
 
     def log_prob_of(self, frequencies: Array) -> Array:
         return -softmax_cross_entropy(frequencies, jnp.asarray(self.logits))
