@@ -217,6 +217,8 @@ BY_POINTS = {
 
 def _closed_form(caller: str, p: Any, q: Any) -> Array:
     value = _known(p, q) if getattr(q, "statistics", ()) else None
+    if value is None and type(p) is type(q) and hasattr(p, "kl_to") and hasattr(p, "entropy"):
+        return _own_entropy(p) + _kl_to(p, q)
     if value is None:
         what = "the entropy of p" if q is p else f"E_p[log q] with q = {type(q).__name__} and p"
         raise TypeError(

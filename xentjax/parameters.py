@@ -74,6 +74,10 @@ def reaches_beyond(p: Support, p_ends: tuple, q: Support, q_ends: tuple) -> bool
         return p != q and p.part_of != q
     if q.discrete and not p.discrete:
         return True
+    # wherever parameters move them, the ends of q lie in its support
+    low, high = (isinstance(end, float) for end in p_ends)
+    if (low and p_ends[0] < q.low) or (high and p_ends[1] > q.high):
+        return True
     beyond = [p_ends[0] < q_ends[0], p_ends[1] > q_ends[1]]
     if p.discrete and not q.discrete:  # an end that q leaves out has probability under p
         known = [end for end in p_ends if isinstance(end, float) and math.isfinite(end)]
