@@ -29,13 +29,27 @@ TABLE = {
     "Bernoulli": (xj.Bernoulli, lambda rng, n: rng.binomial(1, 0.3, n), 0.5),
     "Beta": (xj.Beta, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
     "Categorical": (xj.Categorical(jnp.zeros(3)), lambda rng, n: rng.choice(3, n, p=[0.5, 0.2, 0.3]), 3),
+    "Cauchy": (xj.Cauchy, lambda rng, n: 1.0 + 2.0 * rng.standard_cauchy(n), jnp.inf),
     "Dirichlet": (xj.Dirichlet, lambda rng, n: rng.dirichlet([2.0, 3.5, 1.2], n), 0.7),
     "Exponential": (xj.Exponential, lambda rng, n: rng.exponential(2.0, n), -1.0),
     "Gamma": (xj.Gamma, lambda rng, n: rng.gamma(3.0, 2.0, n), -1.0),
+    "GeneralizedExtremeValue": (
+        xj.GeneralizedExtremeValue,
+        lambda rng, n: (rng.exponential(size=n) ** -0.2 - 1) / 0.2,
+        jnp.inf,
+    ),
+    "GeneralizedNormal": (
+        xj.GeneralizedNormal,
+        lambda rng, n: rng.choice([-1, 1], n) * rng.gamma(0.25, size=n) ** 0.25,
+        jnp.inf,
+    ),
     "Geometric": (xj.Geometric, lambda rng, n: rng.geometric(0.3, n) - 1, 0.5),
+    "Gumbel": (xj.Gumbel, lambda rng, n: rng.gumbel(1.0, 2.0, n), jnp.inf),
     "Laplace": (xj.Laplace, lambda rng, n: rng.laplace(1.0, 2.0, n), jnp.inf),
     "LogNormal": (xj.LogNormal, lambda rng, n: rng.lognormal(2.0, 0.5, n), 0.0),
+    "Logistic": (xj.Logistic, lambda rng, n: rng.logistic(1.0, 2.0, n), jnp.inf),
     "Mixture": (_mixture, lambda rng, n: rng.choice([-2.0, 2.0], n) + rng.normal(size=n), jnp.inf),
+    "Moyal": (xj.Moyal, lambda rng, n: 1.0 - 4.0 * np.log(abs(rng.normal(size=n))), jnp.inf),
     "MultivariateNormal": (
         xj.MultivariateNormal,
         lambda rng, n: rng.multivariate_normal([1.0, 1.0], [[2.0, 0.6], [0.6, 1.0]], n),
@@ -44,7 +58,9 @@ TABLE = {
     "NegativeBinomial": (xj.NegativeBinomial, lambda rng, n: rng.negative_binomial(2, 1 / 3, n), -1.0),
     "Normal": (xj.Normal, lambda rng, n: rng.normal(1.0, 2.0, n), jnp.inf),
     "Poisson": (xj.Poisson, lambda rng, n: rng.poisson(3.0, n), 1.5),
+    "SkewNormal": (xj.SkewNormal, lambda rng, n: 3.0 * abs(rng.normal(size=n)) + rng.normal(size=n), jnp.inf),
     "StudentT": (xj.StudentT, lambda rng, n: 1.0 + 2.0 * rng.standard_t(3.0, n), jnp.inf),
+    "Uniform": (xj.Uniform, lambda rng, n: rng.uniform(1.0, 3.0, n), jnp.inf),
     "Weibull": (xj.Weibull, lambda rng, n: 2.0 * rng.weibull(1.5, n), -1.0),
 }
 # scalars whose start is already the answer, up to the rounding of the means

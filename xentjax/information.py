@@ -199,7 +199,8 @@ def _entropy(caller: str, p: Any) -> Array:
 def _where_covered(p: Any, q: Any, value: Callable[[], Array]) -> Array:
     """value(), and +inf where p gives probability to values that q excludes."""
     beyond = reaches_beyond(p.support, p.ends(), q.support, q.ends())
-    if beyond is True:
+    # where the ends are known there may be no closed form, and need not be
+    if not isinstance(beyond, jax.core.Tracer) and np.all(beyond):
         return _infinity(p)
     return value() if beyond is False else jnp.where(beyond, jnp.inf, value())
 

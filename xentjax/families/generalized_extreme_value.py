@@ -58,7 +58,7 @@ class GeneralizedExtremeValue(Family):
 
     def contains(self, x: Array) -> Array:
         # as the formula sees it; the end itself has no density
-        return jnp.isfinite(x) & (self.shape * ((x - self.loc) / self.scale) > -1)
+        return self.support.contains(x) & ~(self.shape * ((x - self.loc) / self.scale) <= -1)
 
     @property
     def interior(self) -> Any:
