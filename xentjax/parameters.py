@@ -146,6 +146,7 @@ def _identity(x: Array) -> Array:
 
 # what is not declared counts as real too, and may be infinite in a model of one's own, as a bound is
 REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity, closed=lambda x: ~jnp.isnan(x))
+SIGNED = Support("a finite number", jnp.isfinite, 0.0, jnp.arcsinh, jnp.sinh, relative=True)
 NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, low=0.0)
 POSITIVE = Support(
     "a finite number > 0",
@@ -223,6 +224,11 @@ def real(default: Any = dataclasses.MISSING) -> Any:
 def positive(default: Any = dataclasses.MISSING) -> Any:
     """A parameter > 0; its logarithm is unconstrained."""
     return _field(POSITIVE, default)
+
+
+def signed(default: Any = dataclasses.MISSING) -> Any:
+    """A parameter that may be any finite number and whose best value may be infinite: a fit moves it by e-folds."""
+    return _field(SIGNED, default)
 
 
 def count(default: Any = dataclasses.MISSING) -> Any:

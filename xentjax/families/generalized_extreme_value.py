@@ -21,7 +21,7 @@ from xentjax.families.family import Family, within_support
 from xentjax.families.gumbel import Gumbel, gumbel_tails
 from xentjax.families.laplace import sample_quantile
 from xentjax.parameters import REAL, Parameter, positive, real
-from xentjax.sources import Empirical
+from xentjax.sources import Empirical, extremes
 from xentjax.statistics import identity, square
 
 
@@ -79,17 +79,19 @@ class GeneralizedExtremeValue(Family):
 
     @classmethod
     def start(cls, source: Any) -> Self:
-        """From three quantiles at which y is −1, ½ and 2; a Gumbel distribution where they exclude a point."""
+        """From three quantiles at which y is −1, ½ and 2, the shape brought to where no point is excluded."""
         gumbel = Gumbel.start(source)
-        zero = jnp.zeros_like(gumbel.scale)
         if not isinstance(source, Empirical):
-            return cls(gumbel.loc, gumbel.scale, zero)
+            return cls(gumbel.loc, gumbel.scale, jnp.zeros_like(gumbel.scale))
         low, middle, high = (sample_quantile(source, level) for level in (0.065988, 0.545239, 0.873423))
         shape = jnp.log((high - middle) / (middle - low)) / 1.5
         scale = (high - low) / (2 * expm1_ratio(2 * shape) + expm1_ratio(-shape))
-        found = cls(low + scale * expm1_ratio(-shape), scale, shape)
-        good = jnp.isfinite(shape) & (shape > -1) & jnp.isfinite(source.expect(found.log_prob))
-        return jax.tree.map(lambda one, other: jnp.where(good, one, other), found, cls(gumbel.loc, gumbel.scale, zero))
+        loc = low + scale * expm1_ratio(-shape)
+        good = jnp.isfinite(shape)  # not among ties
+        loc, scale = jnp.where(good, loc, gumbel.loc), jnp.where(good, scale, gumbel.scale)
+        least, greatest = extremes(source)
+        below, above = 0.9 * scale / (loc - least), 0.9 * scale / (greatest - loc)
+        return cls(loc, scale, jnp.clip(jnp.where(good, shape, 0.0), -above, below))
 
     @property
     def mean(self) -> Array:

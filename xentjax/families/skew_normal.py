@@ -12,7 +12,7 @@ from xentjax._numerics import HALF_LOG_2PI, _polynomial, linear_minus_log
 from xentjax._special import _depth, _nodes, log1mexp, log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import REAL, Parameter, positive, real, signed
 from xentjax.statistics import distance, identity, square, summarize
 
 _HALF_NORMAL = math.sqrt(2 / math.pi)
@@ -43,7 +43,7 @@ class SkewNormal(Family):
 
     loc: Parameter = real(0.0)
     scale: Parameter = positive(1.0)
-    shape: Parameter = real(0.0)
+    shape: Parameter = signed(0.0)
 
     support = REAL
 
