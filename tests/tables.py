@@ -78,6 +78,10 @@ def _categorical_kl(p: list, q: list) -> Any:
     return sum(mp.exp(a) * (a - b) for a, b in zip(log_p, log_q, strict=True))
 
 
+def _cauchy_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
+    return mp.log(((scale + q_scale) ** 2 + (loc - q_loc) ** 2) / (4 * scale * q_scale))
+
+
 def _dirichlet_kl(p: list, q: list) -> Any:
     n = sum(p)
     norm = (
@@ -91,9 +95,20 @@ def _gamma_kl(a: Any, rate: Any, b: Any, q_rate: Any) -> Any:
     return norm + (a - b) * mp.digamma(a) + a * (q_rate - rate) / rate
 
 
+def _gumbel_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
+    r, d = scale / q_scale, (loc - q_loc) / q_scale
+    return -mp.log(r) + d + r * mp.euler + mp.exp(-d) * mp.gamma(1 + r) - mp.euler - 1
+
+
 def _laplace_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     d = abs(loc - q_loc)
     return mp.log(q_scale / scale) + (d + scale * mp.exp(-d / scale)) / q_scale - 1
+
+
+def _moyal_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
+    r, d, mean = scale / q_scale, (loc - q_loc) / q_scale, mp.euler + mp.log(2)
+    power = mp.power(2, r) * mp.gamma(r + mp.mpf(1) / 2) / mp.sqrt(mp.pi)
+    return -mp.log(r) + (d + r * mean + mp.exp(-d) * power - mean - 1) / 2
 
 
 def _normal_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
@@ -105,6 +120,10 @@ def _multivariate_normal_kl(loc: list, covariance: list, q_loc: list, q_covarian
     d, inverse = mpmath.matrix((loc - q_loc).tolist()), mpmath.inverse(q)
     trace = sum((inverse * p)[i, i] for i in range(len(loc)))
     return (trace + (d.T * inverse * d)[0] - len(loc) + mp.log(mpmath.det(q) / mpmath.det(p))) / 2
+
+
+def _uniform_kl(low: Any, high: Any, q_low: Any, q_high: Any) -> Any:
+    return mp.log((q_high - q_low) / (high - low))
 
 
 def _weibull_kl(k: Any, scale: Any, q_k: Any, q_scale: Any) -> Any:
@@ -139,6 +158,12 @@ ROWS = [
         _categorical_kl,
     ),
     *_rows(
+        xj.Cauchy,
+        [((0.5, 1.2), (-0.3, 2.0)), ((10.0, 0.5), (10.5, 0.8))],
+        st.cauchy,
+        _cauchy_kl,
+    ),
+    *_rows(
         xj.Dirichlet,
         [(([2.0, 3.5, 1.2],), ([1.0, 1.5, 2.0],)), (([1e4, 2e4, 3e4],), ([1.02e4, 2.1e4, 2.9e4],))],
         st.dirichlet,
@@ -157,10 +182,35 @@ ROWS = [
         _gamma_kl,
     ),
     *_rows(
+        xj.GeneralizedExtremeValue,
+        [
+            ((0.5, 1.2, 0.1), (-0.3, 2.0, 0.2)),
+            ((0.5, 1.2, -0.3), (0.0, 1.0, -0.2)),
+            ((0.5, 1.2, 0.0), (0.0, 1.0, 0.1)),
+            ((2.0, 0.1, 1e-5), (2.1, 0.2, -1e-5)),
+        ],
+        lambda loc, scale, shape: st.genextreme(-shape, loc, scale),
+    ),
+    *_rows(
+        xj.GeneralizedNormal,
+        [
+            ((0.5, 1.2, 1.5), (-0.3, 2.0, 3.0)),
+            ((0.0, 0.1, 0.6), (0.1, 0.2, 1.0)),
+            ((100.0, 1.0, 8.0), (101.0, 2.0, 6.0)),
+        ],
+        lambda loc, scale, shape: st.gennorm(shape, loc, scale),
+    ),
+    *_rows(
         xj.Geometric,
         [((0.3,), (0.55,)), ((0.02,), (0.03,))],
         lambda probs: st.geom(probs, loc=-1),
         lambda p, q: _bernoulli_kl(p, q) / p,
+    ),
+    *_rows(
+        xj.Gumbel,
+        [((0.5, 1.2), (-0.3, 2.0)), ((30.0, 0.5), (30.5, 0.4))],
+        st.gumbel_r,
+        _gumbel_kl,
     ),
     *_rows(
         xj.Laplace,
@@ -173,6 +223,17 @@ ROWS = [
         [((0.3, 0.6), (-0.2, 0.9)), ((10.0, 1e-3), (10.001, 2e-3))],
         lambda loc, scale: st.lognorm(scale, scale=np.exp(loc)),
         _normal_kl,
+    ),
+    *_rows(
+        xj.Logistic,
+        [((0.5, 1.2), (-0.3, 2.0)), ((1000.0, 0.5), (1001.0, 0.4))],
+        st.logistic,
+    ),
+    *_rows(
+        xj.Moyal,
+        [((0.5, 1.2), (-0.3, 2.0)), ((30.0, 0.5), (30.5, 0.4))],
+        st.moyal,
+        _moyal_kl,
     ),
     *_rows(
         xj.MultivariateNormal,
@@ -201,9 +262,24 @@ ROWS = [
         lambda p, q: p * mp.log(p / q) - p + q,
     ),
     *_rows(
+        xj.SkewNormal,
+        [
+            ((0.5, 1.2, 3.0), (-0.3, 2.0, 1.0)),
+            ((0.5, 1.2, -0.2), (0.0, 1.0, 0.1)),
+            ((100.0, 1.0, -8.0), (101.0, 2.0, 5.0)),
+        ],
+        lambda loc, scale, shape: st.skewnorm(shape, loc, scale),
+    ),
+    *_rows(
         xj.StudentT,
         [((5.0, 0.5, 1.2), (7.0, 0.0, 1.0)), ((1e6, 0.5, 1.2), (1e5, 0.0, 1.0)), ((2.5, 0.0, 0.1), (3.5, 0.1, 0.1))],
         st.t,
+    ),
+    *_rows(
+        xj.Uniform,
+        [((0.3, 2.0), (0.1, 4.0)), ((0.2, 0.9), (0.1, 0.95)), ((1000.0, 1000.5), (999.0, 1001.0))],
+        lambda low, high: st.uniform(low, high - low),
+        _uniform_kl,
     ),
     *_rows(
         xj.Weibull,
@@ -259,7 +335,9 @@ def num_points(p: Any) -> int:
 @functools.cache
 def conditioning(row: Row) -> float:
     """What a rounding of the points, or of their logarithms, amounts to in standard deviations, in units of eps."""
-    if row.scalar:
+    if row.family is xj.Cauchy:  # which has neither mean nor variance
+        mean, variance = row.parameters[0], row.parameters[1] ** 2
+    elif row.scalar:
         x, weights = points(row, "float64")
         mean, variance = weights @ x, weights @ (x - weights @ x) ** 2
     else:
@@ -273,6 +351,9 @@ def inside(p: Any) -> np.ndarray:
     support = p.support
     if support.discrete:
         return np.array([0.0, 1.0, 1.0 if support == BINARY else 2.0 if isinstance(p, xj.Categorical) else 7.0])
+    if moves(p):
+        low, high = ends(p)
+        return np.clip([-3.0, 0.5 * (low + high) if np.isfinite(high - low) else float(p.interior), 2.5], low, high)
     end = -3.0 if support == REAL else 0.0 if isinstance(p, xj.Exponential) else 1e-6
     return np.array([end, 0.25, 0.75 if support == UNIT_INTERVAL else 2.5])
 
@@ -280,8 +361,22 @@ def inside(p: Any) -> np.ndarray:
 def outside(p: Any) -> np.ndarray:
     """Three values that do not belong to the support."""
     support = p.support
+    if moves(p):
+        low, high = ends(p)
+        return np.array([low - 0.5, high + 0.5, np.inf])
     if support == REAL:
         return np.array([-np.inf, np.inf, np.inf])
     if support == UNIT_INTERVAL:
         return np.array([-0.5, 0.0, 1.0])
     return np.array([-1.0, np.inf, 0.5 if support.discrete else -1e-6])
+
+
+def moves(p: Any) -> bool:
+    """Whether parameters move the ends of the support."""
+    return isinstance(p, xj.Family) and type(p).ends is not xj.Family.ends
+
+
+def ends(p: Any) -> tuple[float, float]:
+    """The least and the greatest value."""
+    low, high = p.ends()
+    return float(low), float(high)

@@ -17,7 +17,7 @@ moments = jax.jit(lambda p: (p.mean, p.variance), compiler_options=UNOPTIMISED)
 draw = jax.jit(lambda p, key, n: p.sample(key, (n,)), static_argnums=2, compiler_options=UNOPTIMISED)
 
 
-@over(ROWS)
+@over([row for row in ROWS if row.family is not xj.Cauchy])  # which has neither
 def test_samples_have_the_mean_and_the_variance(row: Row) -> None:
     p, n = row.make("float64"), 5000
     drawn = draw(p, jax.random.key(7), n)

@@ -108,6 +108,25 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     return expm1_minus(*primals), jnp.expm1(primals[0]) * tangents[0]
 
 
+def expm1_ratio(x: Array) -> Array:
+    """(exp(x) − 1) / x, smooth through 1 at x = 0. Its series is differentiated as it is."""
+    near = jnp.abs(x) < 1
+    series = _polynomial([1.0 / math.factorial(k + 1) for k in range(19)], jnp.where(near, x, 0.0))
+    safe = jnp.where(near, 1.0, x)
+    return jnp.where(near, series, jnp.expm1(safe) / safe)
+
+
+def log1p_ratio(x: Array) -> Array:
+    """log(1 + x) / x for x > −1, smooth through 1 at x = 0. Its series is differentiated as it is."""
+    r = x / (2 + x)
+    near = jnp.abs(r) < 0.2
+    t = jnp.where(near, x, 0.0)
+    r = t / (2 + t)
+    series = 2 / (2 + t) * (1 + r * r * _polynomial(_ATANH_TAIL, r * r))
+    safe = jnp.where(near, 1.0, x)
+    return jnp.where(near, series, jnp.log1p(safe) / safe)
+
+
 @jax.custom_jvp
 def log_ratio(p: Array, q: Array) -> Array:
     """log(p / q) for positive p and q, accurate when they are close."""

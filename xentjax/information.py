@@ -220,7 +220,8 @@ def _entropy(caller: str, p: Any) -> Array:
 def _where_covered(p: Any, q: Any, value: Callable[[], Array]) -> Array:
     """value(), and +inf where p gives probability to values that q excludes."""
     beyond = reaches_beyond(p.support, p.ends(), q.support, q.ends())
-    if beyond is True:
+    # where the ends are known there may be no closed form, and need not be
+    if not isinstance(beyond, jax.core.Tracer) and np.all(beyond):
         return _infinity(p)
     return value() if beyond is False else jnp.where(beyond, jnp.inf, value())
 
@@ -238,6 +239,8 @@ BY_POINTS = {
 
 def _closed_form(caller: str, p: Any, q: Any) -> Array:
     value = _known(p, q) if getattr(q, "statistics", ()) else None
+    if value is None and type(p) is type(q) and hasattr(p, "kl_to") and hasattr(p, "entropy"):
+        return _own_entropy(p) + _kl_to(p, q)
     if value is None:
         what = "the entropy of p" if q is p else f"E_p[log q] with q = {type(q).__name__} and p"
         raise TypeError(

@@ -74,6 +74,10 @@ def reaches_beyond(p: Support, p_ends: tuple, q: Support, q_ends: tuple) -> bool
         return p != q and p.part_of != q
     if q.discrete and not p.discrete:
         return True
+    # wherever parameters move them, the ends of q lie in its support
+    low, high = (isinstance(end, float) for end in p_ends)
+    if (low and p_ends[0] < q.low) or (high and p_ends[1] > q.high):
+        return True
     beyond = [p_ends[0] < q_ends[0], p_ends[1] > q_ends[1]]
     if p.discrete and not q.discrete:  # an end that q leaves out has probability under p
         known = [end for end in p_ends if isinstance(end, float) and math.isfinite(end)]
@@ -143,6 +147,7 @@ def _identity(x: Array) -> Array:
 
 # what is not declared counts as real too, and may be infinite in a model of one's own, as a bound is
 REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity, closed=lambda x: ~jnp.isnan(x))
+SIGNED = Support("a finite number", jnp.isfinite, 0.0, jnp.arcsinh, jnp.sinh, relative=True)
 NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, low=0.0)
 POSITIVE = Support(
     "a finite number > 0",
@@ -220,6 +225,11 @@ def real(default: Any = dataclasses.MISSING) -> Any:
 def positive(default: Any = dataclasses.MISSING) -> Any:
     """A parameter > 0; its logarithm is unconstrained."""
     return _field(POSITIVE, default)
+
+
+def signed(default: Any = dataclasses.MISSING) -> Any:
+    """A parameter that may be any finite number and whose best value may be infinite: a fit moves it by e-folds."""
+    return _field(SIGNED, default)
 
 
 def count(default: Any = dataclasses.MISSING) -> Any:

@@ -54,7 +54,8 @@ class Family:
         if type(self).ends is Family.ends:
             return within
         low, high = self.ends()
-        return within & (x >= low) & (x <= high)
+        # an end that is NaN excludes nothing, so that the formula gives NaN
+        return within & ~((x < low) | (x > high))
 
     @property
     def interior(self) -> Any:

@@ -62,13 +62,13 @@ class Laplace(Family):
     @classmethod
     def start(cls, source: Any) -> Self:
         if isinstance(source, Empirical):
-            loc = _median(source)
+            loc = sample_quantile(source, 0.5)
             return cls(loc, source.expect(lambda x: jnp.abs(x - loc)))
         mean, variance = summarize(source, (identity, square))
         return cls(mean, jnp.sqrt(0.5 * variance))
 
     def order_statistics(self, source: Any) -> dict:
-        return {"loc": _median(source)} if isinstance(source, Empirical) else {}
+        return {"loc": sample_quantile(source, 0.5)} if isinstance(source, Empirical) else {}
 
     @property
     def mean(self) -> Array:
@@ -102,15 +102,15 @@ class Laplace(Family):
         return jnp.concatenate([self.loc - distances, self.loc + distances]), 0.5 * jnp.tile(weights, 2)
 
 
-def _median(source: Empirical) -> Array:
-    """The weighted median; where an interval qualifies, its middle."""
+def sample_quantile(source: Empirical, level: float) -> Array:
+    """The weighted quantile, at 0.5 the median; where an interval qualifies, its middle."""
     x = identity(source.data)
     weights = jnp.ones_like(x) if source.weights is None else source.weights
     order = jnp.argsort(x)
     total = jnp.cumsum(weights[order])
-    half, slack = 0.5 * total[-1], 4 * jnp.finfo(total.dtype).eps * total[-1]
+    part, slack = level * total[-1], 4 * jnp.finfo(total.dtype).eps * total[-1]
     last = x.shape[0] - 1
-    lower = jnp.minimum(jnp.searchsorted(total, half - slack, side="left"), last)
-    upper = jnp.minimum(jnp.searchsorted(total, half + slack, side="right"), last)
-    # the sums round: half the weight within that slack is half; a point of weight 0 cannot end the interval
+    lower = jnp.minimum(jnp.searchsorted(total, part - slack, side="left"), last)
+    upper = jnp.minimum(jnp.searchsorted(total, part + slack, side="right"), last)
+    # the sums round: a share within that slack is the level; a point of weight 0 cannot end the interval
     return 0.5 * (x[order][lower] + x[order][upper])

@@ -9,9 +9,11 @@ from jax import Array
 
 from xentjax._numerics import HALF_LOG_2PI, digamma_gap_drop, linear_minus_log, log_gamma_half_step
 from xentjax._special import log_beta_tails
+from xentjax.cumulants import cumulant
+from xentjax.families.cauchy import infinite_cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import REAL, Parameter, positive, real
-from xentjax.statistics import identity, square, summarize
+from xentjax.statistics import distance, identity, square, summarize
 
 
 class StudentT(Family):
@@ -59,7 +61,22 @@ class StudentT(Family):
     def expectations(self) -> dict:
         # the square's expectation is infinite for df ≤ 2, and so is a cross-entropy to a normal, mean or none
         spread = jnp.where(self.df > 2, self.variance, jnp.inf)
-        return {identity: jnp.where(self.df > 1, self.loc, 0.0), square: spread}
+        return {
+            identity: jnp.where(self.df > 1, self.loc, 0.0),
+            square: spread,
+            distance: self._distance,
+            cumulant: infinite_cumulant,
+        }
+
+    def _distance(self, point: Array) -> Array:
+        # twice the mean excess over the point, on the side away from loc:
+        # E(T − u)⁺ = (df + u²) / (df − 1) f(u) − u P(T > u)
+        df, u = jnp.asarray(self.df), jnp.abs(self.loc - point) / self.scale
+        finite = df > 1
+        density = jnp.exp(self._log_norm() - self._log_kernel(u * u))
+        first = (df + u * u) / jnp.where(finite, df - 1, 1.0) * density
+        excess = jnp.maximum(first - u * jnp.exp(self._log_tail(u * u)), 0.0)
+        return jnp.where(finite, 2 * self.scale * excess, jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -103,12 +120,16 @@ class StudentT(Family):
         return self.loc + self.scale * jax.random.t(key, df, shape, df.dtype)
 
     def tails(self, x: Array) -> tuple[Array, Array]:
-        # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²)
-        df, z = jnp.asarray(self.df), (x - self.loc) / self.scale
-        total = df + z * z
-        far = log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), df / total, z * z / total)[0] - math.log(2)
+        z = (x - self.loc) / self.scale
+        far = self._log_tail(z * z)
         near = jnp.log1p(-jnp.exp(far))
         return jnp.where(z < 0, far, near), jnp.where(z < 0, near, far)
+
+    def _log_tail(self, square: Array) -> Array:
+        # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²)
+        df = jnp.asarray(self.df)
+        total = df + square
+        return log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), df / total, square / total)[0] - math.log(2)
 
     def coordinate(self) -> tuple[Array, Array]:
         return self.loc, self.scale
