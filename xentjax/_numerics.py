@@ -100,7 +100,8 @@ def expm1_minus(x: Array) -> Array:
     t = jnp.where(near, x, 0.0)
     # the first omitted term, 0.5**14 / 16!, is below 1e-17 of the leading one
     series = t * t * _polynomial([1.0 / math.factorial(k) for k in range(2, 16)], t)
-    return jnp.where(near, series, jnp.expm1(x) - x)
+    far = jnp.expm1(x)
+    return jnp.where(near, series, jnp.where(jnp.isposinf(far), far, far - x))
 
 
 @expm1_minus.defjvp
