@@ -35,19 +35,37 @@ def eps(dtype: str) -> float:
 # Two families
 
 COUNTS = (xj.Bernoulli, xj.Categorical, xj.Geometric, xj.NegativeBinomial, xj.Poisson)
-POSITIVES = (xj.Beta, xj.Exponential, xj.Gamma, xj.LogNormal, xj.Weibull)
+POWERS = (
+    *(xj.Chi, xj.ChiSquared, xj.Frechet, xj.GeneralizedGamma, xj.HalfNormal, xj.InverseGamma, xj.Maxwell, xj.Nakagami),
+    xj.Rayleigh,
+)
+POSITIVES = (
+    *(xj.Beta, xj.BetaPrime, xj.Exponential, xj.Gamma, xj.InverseGaussian, xj.LogNormal, xj.Weibull),
+    *POWERS,
+)
 # model: the truths for which there is a closed form (unless their support reaches farther, which gives +inf)
 CLOSED = {
     xj.Bernoulli: (xj.Bernoulli,),
     xj.Beta: (xj.Beta,),
+    xj.BetaPrime: (xj.BetaPrime,),
     xj.Categorical: (xj.Bernoulli, xj.Categorical),
+    xj.Chi: POSITIVES,
+    xj.ChiSquared: POSITIVES,
     xj.Exponential: POSITIVES + COUNTS,
+    xj.Frechet: POSITIVES,
     xj.Gamma: POSITIVES,
+    xj.GeneralizedGamma: POSITIVES,
     xj.Geometric: COUNTS,
-    xj.Laplace: (xj.Laplace, xj.Normal),
+    xj.HalfNormal: POSITIVES + COUNTS,
+    xj.InverseGamma: POSITIVES,
+    xj.InverseGaussian: POSITIVES,
+    xj.Laplace: (xj.InverseGaussian, xj.Laplace, xj.Normal, *POWERS),
     xj.LogNormal: POSITIVES,
+    xj.Maxwell: POSITIVES,
+    xj.Nakagami: POSITIVES,
     xj.Normal: (xj.Laplace, xj.Normal, xj.StudentT, *POSITIVES, *COUNTS),
     xj.Poisson: (xj.Bernoulli,),
+    xj.Rayleigh: POSITIVES,
     xj.Weibull: POSITIVES,
 }
 average = jax.jit(

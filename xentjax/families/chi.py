@@ -36,7 +36,7 @@ class Chi(GammaPower):
         return a, jnp.full_like(a, 2**0.5), 2
 
     def log_prob_of(self, x: Array, variance: Array, gap: Array) -> Array:
-        return log_density_of_root(*self.form()[:2], x, variance, gap)
+        return log_density_of_root(0.5 * self.df, jnp.sqrt(self.df), x, variance, gap)
 
     @classmethod
     def start(cls, source: Any) -> Self:

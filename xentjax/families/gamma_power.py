@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import digamma, expm1_minus, log_gamma_gap, trigamma
+from xentjax._numerics import digamma, expm1_minus, log_gamma_gap, log_ratio, trigamma
 from xentjax._special import log_gamma_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
@@ -93,10 +93,11 @@ def log_density(a: Array, power: Any, log_x: Array, excess: Array, gap: Array) -
     return jnp.log(jnp.abs(power)) - log_x - a * (expm1_minus(excess) + gap) - log_gamma_gap(a)
 
 
-def log_density_of_root(a: Array, scale: Array, x: Array, variance: Array, gap: Array) -> Array:
-    """The same at power 2, from the mean of x, its variance and log E x − E log x."""
-    spread = jnp.log1p(variance / x / x)
-    excess = 2 * jnp.log(x / scale) + spread - jnp.log(a)
+def log_density_of_root(a: Array, unit: Array, x: Array, variance: Array, gap: Array) -> Array:
+    """The same at power 2, from unit = √(E x²) of q, the mean of x, its variance and log E x − E log x."""
+    # a point has no variance, and its square may leave the range of floats
+    spread = jnp.log1p(variance / jnp.where(variance > 0, x, 1.0) ** 2)
+    excess = 2 * log_ratio(x, unit) + spread
     return unless_infinite(x, log_density(a, 2.0, jnp.log(x) - gap, excess, spread + 2 * gap))
 
 

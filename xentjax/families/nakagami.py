@@ -41,7 +41,7 @@ class Nakagami(GammaPower):
         return a, jnp.sqrt(self.spread / a), 2
 
     def log_prob_of(self, x: Array, variance: Array, gap: Array) -> Array:
-        return log_density_of_root(*self.form()[:2], x, variance, gap)
+        return log_density_of_root(jnp.asarray(self.concentration), jnp.sqrt(self.spread), x, variance, gap)
 
     @classmethod
     def start(cls, source: Any) -> Self:
