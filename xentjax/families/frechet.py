@@ -45,7 +45,7 @@ class Frechet(GammaPower):
 
     def log_prob_of(self, log_x: Array, spread: Array) -> Array:
         y = -self.concentration * (log_x - jnp.log(self.scale))
-        return jnp.log(self.concentration) - log_x + y - jnp.exp(y) * (1 + spread)
+        return jnp.log(self.concentration) - log_x + y - jnp.exp(y + jnp.log1p(spread))
 
     @classmethod
     def start(cls, source: Any) -> Self:
