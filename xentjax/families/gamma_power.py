@@ -1,5 +1,6 @@
 """What the powers of a gamma variable share: chi, Rayleigh, Maxwell, half-normal, inverse gamma, ..."""
 
+import math
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import digamma, expm1_minus, log_gamma_gap, log_ratio, trigamma
-from xentjax._special import log_gamma_tails
+from xentjax._special import log1mexp, log_gamma_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import POSITIVE
@@ -47,11 +48,10 @@ class GammaPower(Family):
         a, scale, power = self.form()
         within = point > 0
         c = jnp.where(within, point, self.mean)
-        level = (c / scale) ** power
-        own = _tails(a, level, power)
+        own = _tails(a, c / scale, power)
         # x carries the weight x / mean to a gamma variable with a + 1 / power
         finite = a + 1 / power > 0
-        other = _tails(jnp.where(finite, a + 1 / power, 1.0), level, power)
+        other = _tails(jnp.where(finite, a + 1 / power, 1.0), c / scale, power)
         below = c * jnp.exp(own[0]) - self.mean * jnp.exp(other[0])
         above = self.mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
         gap = 2 * jnp.maximum(jnp.where(c < self.mean, below, above), 0.0)
@@ -76,12 +76,17 @@ class GammaPower(Family):
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         a, scale, power = self.form()
-        return _tails(a, (x / scale) ** power, power)
+        return _tails(a, x / scale, power)
 
 
-def _tails(a: Array, level: Array, power: Any) -> tuple[Array, Array]:
-    """Both tails of g^(1 / power), at the point whose power is `level`."""
-    low, high = log_gamma_tails(a, level)
+def _tails(a: Array, ratio: Array, power: Any) -> tuple[Array, Array]:
+    """Both tails of g^(1 / power) at a point."""
+    level, least = ratio**power, jnp.finfo(ratio.dtype).tiny / jnp.finfo(ratio.dtype).eps
+    low, high = log_gamma_tails(a, jnp.maximum(level, least))
+    # the power may leave the range of floats long before the tail, which is there proportional to level^a
+    tiny = level < least
+    low = jnp.where(tiny, low + a * (power * jnp.log(ratio) - math.log(least)), low)
+    high = jnp.where(tiny, log1mexp(jnp.where(tiny, low, -1.0)), high)
     return jnp.where(power > 0, low, high), jnp.where(power > 0, high, low)
 
 

@@ -64,12 +64,12 @@ class GeneralizedGamma(GammaPower):
 
     @classmethod
     def start(cls, source: Any) -> Self:
-        # log x is (log g) / p, whose skewness, about −2 / √(1 + 4a), is read off its cumulant function at ±1 deviation
+        # log x is (log g) / p, whose skewness, about 1 / √(a − 0.3), is read off its cumulant function half a deviation
+        # to either side
         mean, variance = summarize(source, (log, log_square))
-        unit = 1 / jnp.sqrt(variance)
-        up, down = (jnp.log1p(source.expect(power(k).about(mean))) for k in (unit, -unit))
-        skewness = jnp.clip(3 * (down - up), 0.1, 1.8)
-        a = 1 / skewness**2 - 0.25
+        half = 0.5 / jnp.sqrt(variance)
+        up, down = (jnp.log1p(source.expect(power(k).about(mean))) for k in (half, -half))
+        a = 0.3 + 1 / jnp.clip(24 * (down - up), 0.1, 3.0) ** 2
         p = jnp.sqrt(trigamma(a) / variance)
         return cls(a, jnp.exp(mean - digamma(a) / p), p)
 
