@@ -17,7 +17,7 @@ import scipy.stats
 from mpmath import mp
 
 import xentjax as xj
-from xentjax.parameters import BINARY, REAL, UNIT_INTERVAL
+from xentjax.parameters import BINARY, NON_NEGATIVE, REAL, UNIT_INTERVAL
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +100,17 @@ def _gumbel_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     return -mp.log(r) + d + r * mp.euler + mp.exp(-d) * mp.gamma(1 + r) - mp.euler - 1
 
 
+def _generalized_gamma_kl(a: Any, scale: Any, p: Any, b: Any, q_scale: Any, q: Any) -> Any:
+    norm = mp.log(p / q) + mp.loggamma(b) - mp.loggamma(a) + b * q * mp.log(q_scale) - a * p * mp.log(scale)
+    log_mean = mp.log(scale) + mp.digamma(a) / p
+    return norm + (a * p - b * q) * log_mean - a + (scale / q_scale) ** q * mp.gamma(a + q / p) / mp.gamma(a)
+
+
+def _inverse_gaussian_kl(mean: Any, shape: Any, q_mean: Any, q_shape: Any) -> Any:
+    distance = (mean - q_mean) ** 2 / (q_mean**2 * mean) + 1 / shape
+    return (mp.log(shape / q_shape) + q_shape * distance - 1) / 2
+
+
 def _laplace_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     d = abs(loc - q_loc)
     return mp.log(q_scale / scale) + (d + scale * mp.exp(-d / scale)) / q_scale - 1
@@ -152,6 +163,12 @@ ROWS = [
         lambda a, b, c, d: _dirichlet_kl([a, b], [c, d]),
     ),
     *_rows(
+        xj.BetaPrime,
+        [((2.0, 3.5), (1.5, 2.8)), ((0.3, 2.5), (0.5, 3.2)), ((1e4, 1e4), (1.02e4, 9e3))],
+        st.betaprime,
+        lambda a, b, c, d: _dirichlet_kl([a, b], [c, d]),
+    ),
+    *_rows(
         xj.Categorical,
         [(([0.1, -1.2, 0.7],), ([1.0, 0.0, -0.5],)), (([0.0, -14.0, 5.0],), ([1.0, -12.0, 3.0],))],
         lambda logits: st.rv_discrete(values=(range(len(logits)), scipy.special.softmax(logits))),
@@ -164,6 +181,18 @@ ROWS = [
         _cauchy_kl,
     ),
     *_rows(
+        xj.Chi,
+        [((2.5,), (4.0,)), ((0.6,), (0.9,)), ((1e4,), (1.02e4,))],
+        st.chi,
+        lambda p, q: _gamma_kl(p / 2, 1, q / 2, 1),
+    ),
+    *_rows(
+        xj.ChiSquared,
+        [((2.5,), (4.0,)), ((0.6,), (0.9,)), ((1e4,), (1.02e4,))],
+        st.chi2,
+        lambda p, q: _gamma_kl(p / 2, 1, q / 2, 1),
+    ),
+    *_rows(
         xj.Dirichlet,
         [(([2.0, 3.5, 1.2],), ([1.0, 1.5, 2.0],)), (([1e4, 2e4, 3e4],), ([1.02e4, 2.1e4, 2.9e4],))],
         st.dirichlet,
@@ -174,6 +203,12 @@ ROWS = [
         [((0.7,), (2.0,)), ((1e-4,), (3e-4,))],
         lambda rate: st.expon(scale=1 / rate),
         lambda p, q: mp.log(p / q) + q / p - 1,
+    ),
+    *_rows(
+        xj.Frechet,
+        [((2.7, 1.2), (3.1, 2.0)), ((4.0, 0.3), (3.0, 0.2))],
+        lambda k, scale: st.invweibull(k, scale=scale),
+        lambda k, scale, q_k, q_scale: _weibull_kl(k, 1 / scale, q_k, 1 / q_scale),
     ),
     *_rows(
         xj.Gamma,
@@ -201,6 +236,12 @@ ROWS = [
         lambda loc, scale, shape: st.gennorm(shape, loc, scale),
     ),
     *_rows(
+        xj.GeneralizedGamma,
+        [((1.5, 1.2, 0.9), (2.0, 1.0, 1.4)), ((0.5, 2.0, 3.0), (0.7, 1.5, 2.5)), ((3.0, 1e-3, 0.5), (2.0, 2e-3, 0.6))],
+        lambda a, scale, p: st.gengamma(a, p, scale=scale),
+        _generalized_gamma_kl,
+    ),
+    *_rows(
         xj.Geometric,
         [((0.3,), (0.55,)), ((0.02,), (0.03,))],
         lambda probs: st.geom(probs, loc=-1),
@@ -211,6 +252,24 @@ ROWS = [
         [((0.5, 1.2), (-0.3, 2.0)), ((30.0, 0.5), (30.5, 0.4))],
         st.gumbel_r,
         _gumbel_kl,
+    ),
+    *_rows(
+        xj.HalfNormal,
+        [((1.2,), (2.0,)), ((1e-4,), (3e-4,))],
+        lambda scale: st.halfnorm(scale=scale),
+        lambda p, q: _normal_kl(0, p, 0, q),
+    ),
+    *_rows(
+        xj.InverseGamma,
+        [((2.5, 1.3), (3.0, 0.4)), ((6.0, 1e-3), (5.0, 2e-3)), ((1e4, 2.0), (1.02e4, 2.1))],
+        lambda a, scale: st.invgamma(a, scale=scale),
+        _gamma_kl,
+    ),
+    *_rows(
+        xj.InverseGaussian,
+        [((0.8, 1.3), (1.5, 0.4)), ((20.0, 1.0), (15.0, 0.7)), ((3.0, 1e5), (3.02, 9e4))],
+        lambda mean, shape: st.invgauss(mean / shape, scale=shape),
+        _inverse_gaussian_kl,
     ),
     *_rows(
         xj.Laplace,
@@ -236,6 +295,12 @@ ROWS = [
         _moyal_kl,
     ),
     *_rows(
+        xj.Maxwell,
+        [((1.2,), (2.0,)), ((1e-4,), (3e-4,))],
+        lambda scale: st.maxwell(scale=scale),
+        lambda p, q: 3 * _normal_kl(0, p, 0, q),
+    ),
+    *_rows(
         xj.MultivariateNormal,
         [
             (([0.5, -1.0], [[2.0, 0.3], [0.3, 0.5]]), ([0.0, -0.5], [[1.0, -0.2], [-0.2, 0.8]])),
@@ -243,6 +308,13 @@ ROWS = [
         ],
         st.multivariate_normal,
         _multivariate_normal_kl,
+    ),
+    *_rows(
+        xj.Nakagami,
+        # of a spread with no exact root the rounding would show, a concentration as large times
+        [((1.7, 1.2), (0.9, 2.0)), ((0.3, 5.0), (0.4, 4.0)), ((1e4, 4.0), (1.02e4, 4.1))],
+        lambda m, spread: st.nakagami(m, scale=np.sqrt(spread)),
+        lambda m, spread, q_m, q_spread: _gamma_kl(m, m / spread, q_m, q_m / q_spread),
     ),
     *_rows(
         xj.NegativeBinomial,
@@ -269,6 +341,12 @@ ROWS = [
             ((100.0, 1.0, -8.0), (101.0, 2.0, 5.0)),
         ],
         lambda loc, scale, shape: st.skewnorm(shape, loc, scale),
+    ),
+    *_rows(
+        xj.Rayleigh,
+        [((1.2,), (2.0,)), ((1e-4,), (3e-4,))],
+        lambda scale: st.rayleigh(scale=scale),
+        lambda p, q: 2 * _normal_kl(0, p, 0, q),
     ),
     *_rows(
         xj.StudentT,
@@ -354,7 +432,7 @@ def inside(p: Any) -> np.ndarray:
     if moves(p):
         low, high = ends(p)
         return np.clip([-3.0, 0.5 * (low + high) if np.isfinite(high - low) else float(p.interior), 2.5], low, high)
-    end = -3.0 if support == REAL else 0.0 if isinstance(p, xj.Exponential) else 1e-6
+    end = -3.0 if support == REAL else 0.0 if support == NON_NEGATIVE else 1e-6
     return np.array([end, 0.25, 0.75 if support == UNIT_INTERVAL else 2.5])
 
 

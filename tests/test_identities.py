@@ -28,10 +28,14 @@ _mixture = xj.Mixture(jnp.array([0.4, 0.6]), _normals)
 TABLE = {
     "Bernoulli": (xj.Bernoulli, lambda rng, n: rng.binomial(1, 0.3, n), 0.5),
     "Beta": (xj.Beta, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
+    "BetaPrime": (xj.BetaPrime, lambda rng, n: rng.gamma(2.0, 1.0, n) / rng.gamma(3.0, 1.0, n), -1.0),
     "Categorical": (xj.Categorical(jnp.zeros(3)), lambda rng, n: rng.choice(3, n, p=[0.5, 0.2, 0.3]), 3),
     "Cauchy": (xj.Cauchy, lambda rng, n: 1.0 + 2.0 * rng.standard_cauchy(n), jnp.inf),
+    "Chi": (xj.Chi, lambda rng, n: np.sqrt(rng.chisquare(2.5, n)), -1.0),
+    "ChiSquared": (xj.ChiSquared, lambda rng, n: rng.chisquare(2.5, n), -1.0),
     "Dirichlet": (xj.Dirichlet, lambda rng, n: rng.dirichlet([2.0, 3.5, 1.2], n), 0.7),
     "Exponential": (xj.Exponential, lambda rng, n: rng.exponential(2.0, n), -1.0),
+    "Frechet": (xj.Frechet, lambda rng, n: 2.0 / rng.weibull(1.5, n), 0.0),
     "Gamma": (xj.Gamma, lambda rng, n: rng.gamma(3.0, 2.0, n), -1.0),
     "GeneralizedExtremeValue": (
         xj.GeneralizedExtremeValue,
@@ -48,6 +52,11 @@ TABLE = {
     "Laplace": (xj.Laplace, lambda rng, n: rng.laplace(1.0, 2.0, n), jnp.inf),
     "LogNormal": (xj.LogNormal, lambda rng, n: rng.lognormal(2.0, 0.5, n), 0.0),
     "Logistic": (xj.Logistic, lambda rng, n: rng.logistic(1.0, 2.0, n), jnp.inf),
+    "GeneralizedGamma": (xj.GeneralizedGamma, lambda rng, n: 2.0 * np.sqrt(rng.gamma(0.7, 1.0, n)), -1.0),
+    "HalfNormal": (xj.HalfNormal, lambda rng, n: np.abs(rng.normal(0.0, 2.0, n)), -1.0),
+    "InverseGamma": (xj.InverseGamma, lambda rng, n: 2.0 / rng.gamma(3.0, 1.0, n), 0.0),
+    "InverseGaussian": (xj.InverseGaussian, lambda rng, n: rng.wald(2.0, 3.0, n), 0.0),
+    "Maxwell": (xj.Maxwell, lambda rng, n: 2.0 * np.sqrt(rng.chisquare(3.0, n)), -1.0),
     "Mixture": (_mixture, lambda rng, n: rng.choice([-2.0, 2.0], n) + rng.normal(size=n), jnp.inf),
     "Moyal": (xj.Moyal, lambda rng, n: 1.0 - 4.0 * np.log(abs(rng.normal(size=n))), jnp.inf),
     "MultivariateNormal": (
@@ -55,16 +64,21 @@ TABLE = {
         lambda rng, n: rng.multivariate_normal([1.0, 1.0], [[2.0, 0.6], [0.6, 1.0]], n),
         jnp.inf,
     ),
+    "Nakagami": (xj.Nakagami, lambda rng, n: np.sqrt(rng.gamma(2.0, 1.5, n)), -1.0),
     "NegativeBinomial": (xj.NegativeBinomial, lambda rng, n: rng.negative_binomial(2, 1 / 3, n), -1.0),
     "Normal": (xj.Normal, lambda rng, n: rng.normal(1.0, 2.0, n), jnp.inf),
     "Poisson": (xj.Poisson, lambda rng, n: rng.poisson(3.0, n), 1.5),
     "SkewNormal": (xj.SkewNormal, lambda rng, n: 3.0 * abs(rng.normal(size=n)) + rng.normal(size=n), jnp.inf),
+    "Rayleigh": (xj.Rayleigh, lambda rng, n: rng.rayleigh(2.0, n), -1.0),
     "StudentT": (xj.StudentT, lambda rng, n: 1.0 + 2.0 * rng.standard_t(3.0, n), jnp.inf),
     "Uniform": (xj.Uniform, lambda rng, n: rng.uniform(1.0, 3.0, n), jnp.inf),
     "Weibull": (xj.Weibull, lambda rng, n: 2.0 * rng.weibull(1.5, n), -1.0),
 }
 # scalars whose start is already the answer, up to the rounding of the means
-CLOSED = ("Bernoulli", "Exponential", "Geometric", "Laplace", "LogNormal", "Normal", "Poisson")
+CLOSED = (
+    *("Bernoulli", "Exponential", "Geometric", "HalfNormal", "Laplace", "LogNormal", "Maxwell", "Normal", "Poisson"),
+    "Rayleigh",
+)
 
 every_family = pytest.mark.parametrize("name", TABLE)
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import digamma_gap, expm1_minus, log_factorial_gap, log_gamma_rise, relative_entropy_term
-from xentjax.statistics import Center, Spread, identity, log
+from xentjax.statistics import Center, Spread, identity, log, minus_log
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,9 +52,25 @@ def _exponential(name: str, key: Cumulant, exponent: Array, kind: Callable) -> S
         return jnp.exp(exponent * (m - c))
 
     def derive(table: dict) -> Array | None:
-        return jnp.expm1(table[key](exponent)) if key in table else None
+        if key not in table:
+            return None
+        constant = isinstance(exponent, (int, float))  # of no precision of its own
+        return jnp.expm1(table[key](jnp.full_like(table[key.center], exponent) if constant else exponent))
 
     return Spread(name, key.center, gap, exponent, kind, rescale, derive=derive)
+
+
+def _inverse_spread(table: dict) -> Array | None:
+    # E x · E 1/x = exp(K(1) + K(−1)) with K the cumulant function of log x
+    if log_cumulant not in table or minus_log not in table:
+        return None
+    mean = jnp.asarray(table[identity])
+    finite = jnp.isfinite(mean)
+    product = table[minus_log] + table[log_cumulant](jnp.full_like(mean, -1.0))
+    return jnp.where(finite, jnp.expm1(product) / mean, jnp.inf)
+
+
+inverse = Spread("1 / x", identity, lambda y, m: ((y - m) / m) ** 2 / y, derive=_inverse_spread)
 
 
 def _log_factorial_gap(y: Array, m: Array) -> Array:

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, expm1_minus, linear_minus_log
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,6 +97,16 @@ def _outer(y: Array, m: Array) -> Array:
     return (y - m)[..., :, None] * (y - m)[..., None, :]
 
 
+def _log1p_gap(y: Array, m: Array) -> Array:
+    # log(1 − t + t exp(d)) − t d with t = exp(m) / (1 + exp(m)) and d = y − m; it is the same at −y and −m
+    sign = jnp.where(m > 0, -1.0, 1.0).astype(jnp.result_type(m))
+    t, d = jax.nn.sigmoid(sign * m), sign * (y - m)
+    near = jnp.abs(d) < 1
+    u = t * jnp.expm1(jnp.where(near, d, 0.0))
+    close = t * expm1_minus(d) - linear_minus_log(u, 1 + u)
+    return jnp.where(near, close, jax.nn.softplus(sign * y) - jax.nn.softplus(sign * m) - t * d)
+
+
 def weighted_mean(values: Array, weights: Any) -> Array:
     """Σ wᵢ valuesᵢ / Σ wᵢ over the leading axis; None is a weight of 1 each."""
     if weights is None:
@@ -138,6 +148,7 @@ outer = Spread("x xᵀ", identity, _outer, average=_covariance)
 minus_log = Spread("−log x", identity, _minus_log_gap)
 minus_log1m = Spread("−log(1 − x)", identity, _minus_log1m_gap)
 log_square = Spread("(log x)²", log, _squared_difference, average=_log_variance)
+log1p = Spread("log(1 + x)", log, _log1p_gap)
 
 
 def distance(loc: Array) -> Spread:
