@@ -23,7 +23,7 @@ from tables import (
 )
 
 import xentjax as xj
-from xentjax.parameters import UNIT_INTERVAL
+from xentjax.parameters import CIRCLE, CLOSED_UNIT_INTERVAL, UNIT_INTERVAL
 
 SCALAR = [row for row in ROWS if row.scalar]
 VECTOR = [row for row in ROWS if not row.scalar]
@@ -155,6 +155,12 @@ def test_quadrature_far_from_zero_in_float32(row: Row) -> None:
 def test_mean_and_variance(row: Row, dtype: str) -> None:
     x, weights = points(row, dtype)
     mean, variance = facts(row, dtype)[:2]
+    if row.make(dtype).support == CIRCLE:  # of directions
+        direction = weights @ np.exp(1j * x)
+        center, spread = np.angle(direction), abs(np.sum(weights * (1 - np.exp(1j * (x - np.angle(direction))))))
+        assert mean == pytest.approx(center, abs=tolerance(row, dtype) * max(1, variance**0.5 / abs(direction)))
+        assert variance == pytest.approx(spread, rel=tolerance(row, dtype))
+        return
     center = weights @ x
     assert mean == pytest.approx(center, abs=tolerance(row, dtype) * variance**0.5)
     # with 2.5 degrees of freedom what lies beyond the last point, 1e22, still holds 1e-11 of the variance
@@ -260,8 +266,11 @@ def test_information_is_minus_the_mean_hessian(row: Row, dtype: str) -> None:
 def test_slope_in_the_point_obeys_steins_identity(row: Row) -> None:
     """E[g′(x) + g(x) ∂ₓ log q(x)] = 0 for g that vanishes fast enough at the ends."""
     x, weights = points(row, "float64")
-    unit = row.make("float64").support == UNIT_INTERVAL
+    support = row.make("float64").support
+    unit = support in (UNIT_INTERVAL, CLOSED_UNIT_INTERVAL)
     g, slope = (x * (1 - x), 1 - 2 * x) if unit else (x, np.ones_like(x))
+    if support == CIRCLE:  # periodic
+        g, slope = np.sin(x), np.cos(x)
     error = abs(weights @ (slope + g * facts(row, "float64").at.rule.slope))
     # the log of a mixture has poles near the axis, which slow the rule down
     poles = 1e-10 if row.family is xj.Mixture else 0.0

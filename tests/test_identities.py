@@ -28,13 +28,21 @@ _mixture = xj.Mixture(jnp.array([0.4, 0.6]), _normals)
 TABLE = {
     "Bernoulli": (xj.Bernoulli, lambda rng, n: rng.binomial(1, 0.3, n), 0.5),
     "Beta": (xj.Beta, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
+    "BurrXII": (xj.BurrXII, lambda rng, n: 2.0 * (rng.uniform(size=n) ** -0.5 - 1) ** (1 / 3), -1.0),
     "Categorical": (xj.Categorical(jnp.zeros(3)), lambda rng, n: rng.choice(3, n, p=[0.5, 0.2, 0.3]), 3),
+    "ContinuousBernoulli": (xj.ContinuousBernoulli, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
     "Dirichlet": (xj.Dirichlet, lambda rng, n: rng.dirichlet([2.0, 3.5, 1.2], n), 0.7),
     "Exponential": (xj.Exponential, lambda rng, n: rng.exponential(2.0, n), -1.0),
     "Gamma": (xj.Gamma, lambda rng, n: rng.gamma(3.0, 2.0, n), -1.0),
+    "GeneralizedPareto": (xj.GeneralizedPareto, lambda rng, n: 2.0 * rng.pareto(3.0, n), -1.0),
     "Geometric": (xj.Geometric, lambda rng, n: rng.geometric(0.3, n) - 1, 0.5),
+    "Gompertz": (xj.Gompertz, lambda rng, n: 2.0 * np.log1p(rng.exponential(2.0, n)), -1.0),
+    "Kumaraswamy": (xj.Kumaraswamy, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
     "Laplace": (xj.Laplace, lambda rng, n: rng.laplace(1.0, 2.0, n), jnp.inf),
+    "LogLogistic": (xj.LogLogistic, lambda rng, n: np.exp(rng.logistic(1.0, 0.5, n)), 0.0),
     "LogNormal": (xj.LogNormal, lambda rng, n: rng.lognormal(2.0, 0.5, n), 0.0),
+    "LogitNormal": (xj.LogitNormal, lambda rng, n: 1 / (1 + np.exp(rng.normal(1.0, 2.0, n))), 1.5),
+    "Lomax": (xj.Lomax, lambda rng, n: 2.0 * rng.pareto(3.0, n), -1.0),
     "Mixture": (_mixture, lambda rng, n: rng.choice([-2.0, 2.0], n) + rng.normal(size=n), jnp.inf),
     "MultivariateNormal": (
         xj.MultivariateNormal,
@@ -45,7 +53,9 @@ TABLE = {
     "Normal": (xj.Normal, lambda rng, n: rng.normal(1.0, 2.0, n), jnp.inf),
     "Poisson": (xj.Poisson, lambda rng, n: rng.poisson(3.0, n), 1.5),
     "StudentT": (xj.StudentT, lambda rng, n: 1.0 + 2.0 * rng.standard_t(3.0, n), jnp.inf),
+    "VonMises": (xj.VonMises, lambda rng, n: rng.vonmises(3.0, 2.0, n), 7.0),
     "Weibull": (xj.Weibull, lambda rng, n: 2.0 * rng.weibull(1.5, n), -1.0),
+    "WrappedCauchy": (xj.WrappedCauchy, lambda rng, n: 2 * np.arctan(0.3 * rng.standard_cauchy(n)), 7.0),
 }
 # scalars whose start is already the answer, up to the rounding of the means
 CLOSED = ("Bernoulli", "Exponential", "Geometric", "Laplace", "LogNormal", "Normal", "Poisson")

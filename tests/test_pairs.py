@@ -12,7 +12,7 @@ from mpmath import mp
 from tables import ROWS, UNOPTIMISED, Row, conditioning, exact, inside, points, upcast
 
 import xentjax as xj
-from xentjax.cumulants import log_cumulant
+from xentjax.cumulants import cumulant, log_cumulant
 
 SCALAR = [row for row in ROWS if row.scalar]
 STEPS = [10.0**-k for k in range(1, 8)]  # relative distances of p and q
@@ -35,20 +35,27 @@ def eps(dtype: str) -> float:
 # Two families
 
 COUNTS = (xj.Bernoulli, xj.Categorical, xj.Geometric, xj.NegativeBinomial, xj.Poisson)
-POSITIVES = (xj.Beta, xj.Exponential, xj.Gamma, xj.LogNormal, xj.Weibull)
+POSITIVES = (xj.Beta, xj.BurrXII, xj.Exponential, xj.Gamma, xj.GeneralizedPareto, xj.Gompertz, xj.Kumaraswamy)
+POSITIVES += (xj.LogLogistic, xj.LogNormal, xj.Lomax, xj.Weibull)
+UNITS = (xj.Beta, xj.Kumaraswamy, xj.LogitNormal)
 # model: the truths for which there is a closed form (unless their support reaches farther, which gives +inf)
 CLOSED = {
     xj.Bernoulli: (xj.Bernoulli,),
-    xj.Beta: (xj.Beta,),
+    xj.Beta: UNITS,
     xj.Categorical: (xj.Bernoulli, xj.Categorical),
-    xj.Exponential: POSITIVES + COUNTS,
-    xj.Gamma: POSITIVES,
+    xj.ContinuousBernoulli: (xj.Bernoulli, xj.ContinuousBernoulli, *UNITS),
+    xj.Exponential: (xj.ContinuousBernoulli, xj.LogitNormal, *POSITIVES, *COUNTS),
+    xj.Gamma: (xj.LogitNormal, *POSITIVES),
     xj.Geometric: COUNTS,
+    xj.Gompertz: (xj.ContinuousBernoulli, xj.Exponential, xj.Gamma, xj.Gompertz, *COUNTS),
     xj.Laplace: (xj.Laplace, xj.Normal),
-    xj.LogNormal: POSITIVES,
-    xj.Normal: (xj.Laplace, xj.Normal, xj.StudentT, *POSITIVES, *COUNTS),
+    xj.LogitNormal: UNITS,
+    xj.LogNormal: (xj.LogitNormal, *POSITIVES),
+    xj.Normal: (xj.ContinuousBernoulli, xj.Laplace, xj.LogitNormal, xj.Normal, xj.StudentT, *POSITIVES, *COUNTS),
     xj.Poisson: (xj.Bernoulli,),
+    xj.VonMises: (xj.VonMises, xj.WrappedCauchy),
     xj.Weibull: POSITIVES,
+    xj.WrappedCauchy: (xj.WrappedCauchy,),
 }
 average = jax.jit(
     lambda q, x, weights: jnp.sum(jnp.where(weights > 0, -weights * jax.vmap(q.log_prob)(x), 0.0)),
@@ -72,11 +79,12 @@ def by_points(row: Row, q: xj.Family, dtype: str) -> float:
 
 
 def power_overflows(p: xj.Family, q: xj.Family, dtype: str) -> bool:
-    """Whether E x^k, relative to exp(k E log x) as closed forms hold it, leaves the range of floats before H(p, q)."""
-    if not isinstance(q, xj.Weibull) or isinstance(p, xj.Mixture):
+    """Whether E x^k or E exp(t x), relative to their values at the centre, leave the range of floats before H(p, q)."""
+    if not isinstance(q, (xj.Gompertz, xj.Weibull)) or isinstance(p, xj.Mixture):
         return False
-    known = upcast(p).expectations().get(log_cumulant)
-    return known is not None and float(known(upcast(q).concentration)) > np.log(float(jnp.finfo(dtype).max))
+    known = upcast(p).expectations().get(log_cumulant if isinstance(q, xj.Weibull) else cumulant)
+    exponent = upcast(q).concentration if isinstance(q, xj.Weibull) else upcast(q).rate
+    return known is not None and float(known(exponent)) > np.log(float(jnp.finfo(dtype).max))
 
 
 def has_closed_form(p: xj.Family, q: xj.Family) -> bool:
