@@ -67,15 +67,15 @@ class Kumaraswamy(Family):
 
     def expectations(self) -> dict:
         a, b = jnp.asarray(self.alpha), jnp.asarray(self.beta)
-        gap, mean, variance = self._moments()
+        gap = self._powers(jnp.ones_like(a))
+        log_mean = self._mean_log() + gap
         return {
-            identity: mean,
-            square: variance,
+            identity: jnp.exp(log_mean),
             minus_log: gap,
             log: self._mean_log(),
             log_square: (jnp.pi**2 / 6 - trigamma(1 + b)) / (a * a),
             log_cumulant: self._powers,
-            **self._by_nodes(jnp.log(mean)),
+            **self._by_nodes(log_mean),
         }
 
     def _mean_log(self) -> Array:
@@ -89,14 +89,8 @@ class Kumaraswamy(Family):
         first, second = log_gamma_rise(starts, jnp.broadcast_to(step, starts.shape))  # compiled once for both
         return jnp.where(finite, first - second, jnp.inf)
 
-    def _moments(self) -> tuple[Array, Array, Array]:
-        """log E x − E log x, E x and the variance of x."""
-        first, second = self._powers(jnp.asarray([1.0, 2.0], jnp.result_type(self.alpha)))
-        mean = jnp.exp(self._mean_log() + first)
-        return first, mean, mean * mean * jnp.expm1(second - 2 * first)
-
     def _by_nodes(self, log_mean: Array) -> dict:
-        """What involves log(1 − x), by a fixed rule along the logit u: log x and log(1 − x) keep all their digits."""
+        """The variance and what involves log(1 − x), by a fixed rule along the logit u, from which both logs follow."""
         loc, scale = stop_gradient(self.coordinate())
         nodes, weights = _nodes.real_line(NUM_NODES, loc.dtype)
         u = loc + scale * nodes
@@ -106,7 +100,11 @@ class Kumaraswamy(Family):
         mass, u, log_rest = jnp.where(there, mass, 0.0), jnp.where(there, u, loc), jnp.where(there, log_rest, 0.0)
         ratio = jnp.exp(log_rest - log1mexp(log_mean))
         center = mass @ u
+        # x or 1 − x, the one that is small, less its mean
+        low = log_mean < -0.5
+        part = jnp.where(there, jnp.exp(jnp.where(low, log_x, log_rest)), 0.0)
         return {
+            square: mass @ (part - (mass @ part) / jnp.sum(mass)) ** 2,
             minus_log1m: mass @ jnp.where(there, linear_minus_log(ratio - 1, ratio), 0.0),
             logit: center,
             logit_square: mass @ (u - center) ** 2,
@@ -130,11 +128,11 @@ class Kumaraswamy(Family):
 
     @property
     def mean(self) -> Array:
-        return self._moments()[1]
+        return jnp.exp(self._mean_log() + self._powers(jnp.ones_like(jnp.asarray(self.alpha))))
 
     @property
     def variance(self) -> Array:
-        return self._moments()[2]
+        return self.expectations()[square]
 
     def entropy(self) -> Array:
         """H(self), in nats."""

@@ -27,11 +27,11 @@ from xentjax.statistics import (
     summarize,
 )
 
-# Means of functions of x: for scales below 2 by trapezoids in (logit x − loc) / scale, whose error is exp(−2π² / (h
+# Means of functions of x: for scales below 6 by trapezoids in (logit x − loc) / scale, whose error is exp(−2π² / (h
 # scale)); above, where x is a step, by Gauss–Legendre nodes for |logit x| < 40 on either side of 0.
 _SIDE = 96
 _TRAPEZOID = np.linspace(-9.0, 9.0, 2 * _SIDE)
-_STEP = _TRAPEZOID[1] - _TRAPEZOID[0]
+_STEP = 18 / (2 * _SIDE - 1)
 _LEGENDRE = [20 + 20 * np.polynomial.legendre.leggauss(_SIDE)[0], 20 * np.polynomial.legendre.leggauss(_SIDE)[1]]
 
 
@@ -68,7 +68,7 @@ class LogitNormal(Family):
         y, weights = self._rule()
         x, rest = jax.nn.sigmoid(y), jax.nn.sigmoid(-y)
         mean, mean_rest = weights @ x, weights @ rest
-        narrow = scale < 2
+        narrow = scale < 6
         # E max(y, 0) − max(loc, 0) and the rest of softplus(y), which vanishes far from 0
         z = loc / scale
         folded = 2 * jnp.exp(-0.5 * z * z - HALF_LOG_2PI) + z * erf(z / 2**0.5)
@@ -103,13 +103,13 @@ class LogitNormal(Family):
         loc, scale = jnp.asarray(self.loc), jnp.asarray(self.scale)
         dtype = scale.dtype
         nodes = jnp.asarray(_TRAPEZOID, dtype)
-        narrow = scale < 2
+        narrow = scale < 6
         by_steps = jnp.exp(-0.5 * nodes * nodes - HALF_LOG_2PI) * _STEP
         side, side_weights = (jnp.asarray(v, dtype) for v in _LEGENDRE)
         y = jnp.concatenate([-side[::-1], side])
-        z = (y - loc) / jnp.where(narrow, 2.0, scale)
+        z = (y - loc) / jnp.where(narrow, 6.0, scale)
         by_sides = jnp.exp(-0.5 * z * z - HALF_LOG_2PI) * jnp.concatenate([side_weights[::-1], side_weights])
-        by_sides = by_sides / jnp.where(narrow, 2.0, scale)
+        by_sides = by_sides / jnp.where(narrow, 6.0, scale)
         ends = jnp.asarray([-40.0, 40.0], dtype)
         beyond = jnp.exp(
             jnp.stack([log_normal_tails((ends[0] - loc) / scale)[0], log_normal_tails((ends[1] - loc) / scale)[1]])
