@@ -377,7 +377,7 @@ def _tilted(t: Array) -> tuple[Array, Array, Array, Array]:
     near = jnp.abs(t) < 2
     nodes, weights = _twelve(t)
     safe = jnp.where(near, t, 0.0)
-    return near, jnp.where(near, 2.0, t), nodes, weights * jnp.exp(safe[..., None] * nodes)
+    return near, jnp.where(near, 2.0, t), nodes, weights.reshape(nodes.shape) * jnp.exp(safe[..., None] * nodes)
 
 
 @jax.custom_jvp

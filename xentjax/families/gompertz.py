@@ -17,7 +17,7 @@ from xentjax.statistics import identity, log, log_square, minus_log, square, sum
 # With w = concentration (exp(rate x) − 1), an exponential variable, means are integrals over w: trapezoids of width h
 # in log w, which err by exp(−π² / h) for functions analytic off the negative axis, as exp(rate x) is.
 _STEP = 0.1875
-_W = np.exp(np.arange(-38.0, 4.4, _STEP))
+_W = np.exp(np.arange(-38.0, 5.6, _STEP))
 _MASS = _STEP * _W * np.exp(-_W)
 
 
@@ -127,8 +127,9 @@ class Gompertz(Family):
         drift = (other - c) * jnp.expm1(y) + other * jnp.exp(y) * jnp.expm1(rise * y)
         constant = log_ratio(other, c) + log_ratio(jnp.asarray(q.rate), jnp.asarray(self.rate))
         log_r = constant + rise * y - drift
-        near = mass @ expm1_minus(jnp.minimum(log_r, 1.0))
-        return jnp.where(near < 0.01, near, -(mass @ log_r))
+        # the rule reaches far enough to hold the probability that such a q has
+        near = mass @ expm1_minus(jnp.minimum(log_r, 60.0))
+        return jnp.where(near < 0.05, near, -(mass @ log_r))
 
     def constrain(self, coordinate: Array) -> Array:
         return jnp.log1p(jnp.exp(coordinate) / self.concentration) / self.rate
