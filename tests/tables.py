@@ -6,6 +6,7 @@ cancellation costs nothing.
 
 import dataclasses
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ import scipy.stats
 from mpmath import mp
 
 import xentjax as xj
-from xentjax.parameters import BINARY, NON_NEGATIVE, REAL, UNIT_INTERVAL
+from xentjax.parameters import BINARY, CIRCLE, CLOSED_UNIT_INTERVAL, NON_NEGATIVE, REAL, UNIT_INTERVAL
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,6 +112,27 @@ def _inverse_gaussian_kl(mean: Any, shape: Any, q_mean: Any, q_shape: Any) -> An
     return (mp.log(shape / q_shape) + q_shape * distance - 1) / 2
 
 
+def _continuous_bernoulli_kl(p: Any, q: Any) -> Any:
+    t, u = mp.log(p / (1 - p)), mp.log(q / (1 - q))
+    mean = 1 / (1 - mp.exp(-t)) - 1 / t
+    return (t - u) * mean - mp.log(mp.expm1(t) / t) + mp.log(mp.expm1(u) / u)
+
+
+def _gompertz_kl(c: Any, rate: Any, d: Any, q_rate: Any) -> Any:
+    k = q_rate / rate
+    power = mp.exp(c) * c**-k * mp.gammainc(k + 1, c)
+    return mp.log(c * rate / (d * q_rate)) + (1 - k) * mp.exp(c) * mp.e1(c) - 1 + d * (power - 1)
+
+
+def _von_mises_kl(loc: Any, k: Any, q_loc: Any, m: Any) -> Any:
+    norms = mp.log(mp.besseli(0, m) / mp.besseli(0, k))
+    return norms + mp.besseli(1, k) / mp.besseli(0, k) * (k - m * mp.cos(loc - q_loc))
+
+
+def _wrapped_cauchy_kl(loc: Any, r: Any, q_loc: Any, s: Any) -> Any:
+    return mp.log((1 + (r * s) ** 2 - 2 * r * s * mp.cos(loc - q_loc)) / ((1 - r * r) * (1 - s * s)))
+
+
 def _laplace_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     d = abs(loc - q_loc)
     return mp.log(q_scale / scale) + (d + scale * mp.exp(-d / scale)) / q_scale - 1
@@ -140,6 +162,39 @@ def _uniform_kl(low: Any, high: Any, q_low: Any, q_high: Any) -> Any:
 def _weibull_kl(k: Any, scale: Any, q_k: Any, q_scale: Any) -> Any:
     norm = mp.log(k / scale**k) - mp.log(q_k / q_scale**q_k)
     return norm + (k - q_k) * (mp.log(scale) - mp.euler / k) + (scale / q_scale) ** q_k * mp.gamma(q_k / k + 1) - 1
+
+
+# scipy lacks these distributions, or cuts the circle elsewhere
+
+
+def _continuous_bernoulli(probs: Any) -> Any:
+    t = np.log(probs) - np.log1p(-probs)
+    return types.SimpleNamespace(
+        logpdf=lambda x: t * x - np.log(np.expm1(t) / t), ppf=lambda u: np.log1p(np.multiply(u, np.expm1(t))) / t
+    )
+
+
+def _kumaraswamy(a: Any, b: Any) -> Any:
+    return types.SimpleNamespace(
+        logpdf=lambda x: np.log(a * b) + (a - 1) * np.log(x) + (b - 1) * np.log1p(-(x**a)),
+        ppf=lambda u: (-np.expm1(np.log1p(np.negative(u)) / b)) ** (1 / a),
+    )
+
+
+def _logit_normal(loc: Any, scale: Any) -> Any:
+    normal = st.norm(loc, scale)
+    return types.SimpleNamespace(
+        logpdf=lambda x: normal.logpdf(scipy.special.logit(x)) - np.log(x) - np.log1p(-x),
+        ppf=lambda u: scipy.special.expit(normal.ppf(u)),
+    )
+
+
+def _circular(loc: Any, centered: Any) -> Any:
+    """A distribution about 0, moved: its points are put between −π and π."""
+    return types.SimpleNamespace(
+        logpdf=lambda x: centered.logpdf(np.mod(x - loc, 2 * np.pi)),
+        ppf=lambda u: np.mod(centered.ppf(u) + loc + np.pi, 2 * np.pi) - np.pi,
+    )
 
 
 def _rows(family: type, pairs: list, reference: Any = None, kl: Any = None) -> list[Row]:
@@ -365,6 +420,65 @@ ROWS = [
         lambda k, scale: st.weibull_min(k, scale=scale),
         _weibull_kl,
     ),
+    *_rows(
+        xj.BurrXII,
+        [
+            ((1.7, 2.2, 1.2), (2.0, 1.5, 1.0)),
+            ((6.0, 0.6, 0.5), (5.0, 0.8, 0.7)),
+            ((3.0, 300.0, 9.0), (2.5, 200.0, 8.0)),
+        ],
+        lambda c, d, scale: st.burr12(c, d, scale=scale),
+    ),
+    *_rows(
+        xj.ContinuousBernoulli,
+        [((0.3,), (0.8,)), ((0.5001,), (0.4999,)), ((1e-6,), (3e-6,))],
+        _continuous_bernoulli,
+        _continuous_bernoulli_kl,
+    ),
+    *_rows(
+        xj.GeneralizedPareto,
+        [((1.2, 0.3), (1.0, 0.1)), ((1.2, -0.2), (1.5, -0.1)), ((0.7, 1e-6), (0.8, 0.0))],
+        lambda scale, shape: st.genpareto(shape, scale=scale),
+    ),
+    *_rows(
+        xj.Gompertz,
+        [((1.0, 0.8), (0.7, 0.5)), ((1e-3, 2.0), (2e-3, 1.8)), ((50.0, 0.02), (40.0, 0.03))],
+        lambda c, rate: st.gompertz(c, scale=1 / rate),
+        _gompertz_kl,
+    ),
+    *_rows(
+        xj.Kumaraswamy,
+        [((2.5, 1.3), (1.5, 0.8)), ((0.7, 3.0), (0.5, 2.0)), ((100.0, 400.0), (110.0, 380.0))],
+        _kumaraswamy,
+    ),
+    *_rows(
+        xj.LogLogistic,
+        [((3.5, 1.2), (4.0, 2.0)), ((20.0, 0.01), (18.0, 0.012))],
+        lambda c, scale: st.fisk(c, scale=scale),
+    ),
+    *_rows(
+        xj.LogitNormal,
+        [((0.3, 1.2), (-0.2, 0.9)), ((-4.0, 0.01), (-4.01, 0.02)), ((0.5, 2.5), (0.0, 2.0))],
+        _logit_normal,
+        _normal_kl,
+    ),
+    *_rows(
+        xj.Lomax,
+        [((3.5, 1.2), (4.0, 2.0)), ((1e4, 2e4), (2e4, 3e4))],
+        lambda a, scale: st.lomax(a, scale=scale),
+    ),
+    *_rows(
+        xj.VonMises,
+        [((0.3, 1.2), (-1.0, 0.7)), ((-3.1, 0.01), (2.0, 0.02)), ((1.0, 1e4), (1.01, 1.2e4))],
+        lambda loc, k: _circular(loc, st.vonmises(k)),
+        _von_mises_kl,
+    ),
+    *_rows(
+        xj.WrappedCauchy,
+        [((0.3, 0.6), (-1.0, 0.4)), ((-3.1, 0.01), (2.0, 0.02)), ((1.0, 0.99), (1.01, 0.95))],
+        lambda loc, r: _circular(loc, st.wrapcauchy(r)),
+        _wrapped_cauchy_kl,
+    ),
     Row(
         xj.Mixture,
         ([0.3, 0.7], Row(xj.Normal, ([-1.0, 2.0], [0.5, 1.0]), ())),
@@ -417,6 +531,10 @@ def conditioning(row: Row) -> float:
         mean, variance = row.parameters[0], row.parameters[1] ** 2
     elif row.scalar:
         x, weights = points(row, "float64")
+        if row.make("float64").support == CIRCLE:  # π beside the median distance from the mean direction
+            distance = np.abs(np.angle(np.exp(1j * x) * np.conj(weights @ np.exp(1j * x))))
+            order = np.argsort(distance)
+            return float(np.pi / distance[order][np.searchsorted(np.cumsum(weights[order]), 0.5)])
         mean, variance = weights @ x, weights @ (x - weights @ x) ** 2
     else:
         p = row.make("float64")
@@ -432,8 +550,8 @@ def inside(p: Any) -> np.ndarray:
     if moves(p):
         low, high = ends(p)
         return np.clip([-3.0, 0.5 * (low + high) if np.isfinite(high - low) else float(p.interior), 2.5], low, high)
-    end = -3.0 if support == REAL else 0.0 if support == NON_NEGATIVE else 1e-6
-    return np.array([end, 0.25, 0.75 if support == UNIT_INTERVAL else 2.5])
+    end = -3.0 if support in (REAL, CIRCLE) else 0.0 if support in (NON_NEGATIVE, CLOSED_UNIT_INTERVAL) else 1e-6
+    return np.array([end, 0.25, 0.75 if support in (UNIT_INTERVAL, CLOSED_UNIT_INTERVAL) else 2.5])
 
 
 def outside(p: Any) -> np.ndarray:
@@ -446,6 +564,10 @@ def outside(p: Any) -> np.ndarray:
         return np.array([-np.inf, np.inf, np.inf])
     if support == UNIT_INTERVAL:
         return np.array([-0.5, 0.0, 1.0])
+    if support == CLOSED_UNIT_INTERVAL:
+        return np.array([-0.5, 1.5, np.inf])
+    if support == CIRCLE:
+        return np.array([-np.inf, 3.2, 7.0])
     return np.array([-1.0, np.inf, 0.5 if support.discrete else -1e-6])
 
 

@@ -33,6 +33,8 @@ TABLE = {
     "Cauchy": (xj.Cauchy, lambda rng, n: 1.0 + 2.0 * rng.standard_cauchy(n), jnp.inf),
     "Chi": (xj.Chi, lambda rng, n: np.sqrt(rng.chisquare(2.5, n)), -1.0),
     "ChiSquared": (xj.ChiSquared, lambda rng, n: rng.chisquare(2.5, n), -1.0),
+    "BurrXII": (xj.BurrXII, lambda rng, n: 2.0 * (rng.uniform(size=n) ** -0.5 - 1) ** (1 / 3), -1.0),
+    "ContinuousBernoulli": (xj.ContinuousBernoulli, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
     "Dirichlet": (xj.Dirichlet, lambda rng, n: rng.dirichlet([2.0, 3.5, 1.2], n), 0.7),
     "Exponential": (xj.Exponential, lambda rng, n: rng.exponential(2.0, n), -1.0),
     "Frechet": (xj.Frechet, lambda rng, n: 2.0 / rng.weibull(1.5, n), 0.0),
@@ -49,7 +51,11 @@ TABLE = {
     ),
     "Geometric": (xj.Geometric, lambda rng, n: rng.geometric(0.3, n) - 1, 0.5),
     "Gumbel": (xj.Gumbel, lambda rng, n: rng.gumbel(1.0, 2.0, n), jnp.inf),
+    "GeneralizedPareto": (xj.GeneralizedPareto, lambda rng, n: 2.0 * rng.pareto(3.0, n), -1.0),
+    "Gompertz": (xj.Gompertz, lambda rng, n: 2.0 * np.log1p(rng.exponential(2.0, n)), -1.0),
+    "Kumaraswamy": (xj.Kumaraswamy, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
     "Laplace": (xj.Laplace, lambda rng, n: rng.laplace(1.0, 2.0, n), jnp.inf),
+    "LogLogistic": (xj.LogLogistic, lambda rng, n: np.exp(rng.logistic(1.0, 0.5, n)), 0.0),
     "LogNormal": (xj.LogNormal, lambda rng, n: rng.lognormal(2.0, 0.5, n), 0.0),
     "Logistic": (xj.Logistic, lambda rng, n: rng.logistic(1.0, 2.0, n), jnp.inf),
     "GeneralizedGamma": (xj.GeneralizedGamma, lambda rng, n: 2.0 * np.sqrt(rng.gamma(0.7, 1.0, n)), -1.0),
@@ -57,6 +63,8 @@ TABLE = {
     "InverseGamma": (xj.InverseGamma, lambda rng, n: 2.0 / rng.gamma(3.0, 1.0, n), 0.0),
     "InverseGaussian": (xj.InverseGaussian, lambda rng, n: rng.wald(2.0, 3.0, n), 0.0),
     "Maxwell": (xj.Maxwell, lambda rng, n: 2.0 * np.sqrt(rng.chisquare(3.0, n)), -1.0),
+    "LogitNormal": (xj.LogitNormal, lambda rng, n: 1 / (1 + np.exp(rng.normal(1.0, 2.0, n))), 1.5),
+    "Lomax": (xj.Lomax, lambda rng, n: 2.0 * rng.pareto(3.0, n), -1.0),
     "Mixture": (_mixture, lambda rng, n: rng.choice([-2.0, 2.0], n) + rng.normal(size=n), jnp.inf),
     "Moyal": (xj.Moyal, lambda rng, n: 1.0 - 4.0 * np.log(abs(rng.normal(size=n))), jnp.inf),
     "MultivariateNormal": (
@@ -72,7 +80,9 @@ TABLE = {
     "Rayleigh": (xj.Rayleigh, lambda rng, n: rng.rayleigh(2.0, n), -1.0),
     "StudentT": (xj.StudentT, lambda rng, n: 1.0 + 2.0 * rng.standard_t(3.0, n), jnp.inf),
     "Uniform": (xj.Uniform, lambda rng, n: rng.uniform(1.0, 3.0, n), jnp.inf),
+    "VonMises": (xj.VonMises, lambda rng, n: rng.vonmises(3.0, 2.0, n), 7.0),
     "Weibull": (xj.Weibull, lambda rng, n: 2.0 * rng.weibull(1.5, n), -1.0),
+    "WrappedCauchy": (xj.WrappedCauchy, lambda rng, n: 2 * np.arctan(0.3 * rng.standard_cauchy(n)), 7.0),
 }
 # scalars whose start is already the answer, up to the rounding of the means
 CLOSED = (

@@ -170,6 +170,18 @@ UNIT_INTERVAL = Support(
     relative=True,
     closed=lambda x: (x >= 0) & (x <= 1),
 )
+CLOSED_UNIT_INTERVAL = Support(
+    "a number from 0 to 1", lambda x: (x >= 0) & (x <= 1), 0.5, constrain=jax.nn.sigmoid, low=0.0, high=1.0
+)
+# π is in, the same point as −π: arctan2 gives it
+CIRCLE = Support(
+    "an angle from −π to π",
+    lambda x: (x >= -math.pi) & (x <= math.pi),
+    0.0,
+    constrain=lambda u: jnp.pi * jnp.tanh(0.5 * u),
+    low=-math.pi,
+    high=math.pi,
+)
 COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, low=0.0, discrete=True)
 BINARY = Support("0 or 1", lambda x: (as_float(x) == 0) | (as_float(x) == 1), 1.0, low=0.0, high=1.0, discrete=True)
 REAL_VECTOR = Support("a vector of finite numbers", lambda x: jnp.isfinite(x).all(-1), 0.0, ndim=1)

@@ -4,10 +4,12 @@ from xentjax.families.bernoulli import Bernoulli
 from xentjax.families.beta import Beta
 from xentjax.families.beta_prime import BetaPrime
 from xentjax.families.binomial import Binomial
+from xentjax.families.burr_xii import BurrXII
 from xentjax.families.categorical import Categorical
 from xentjax.families.cauchy import Cauchy
 from xentjax.families.chi import Chi
 from xentjax.families.chi_squared import ChiSquared
+from xentjax.families.continuous_bernoulli import ContinuousBernoulli
 from xentjax.families.dirichlet import Dirichlet
 from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
@@ -16,14 +18,20 @@ from xentjax.families.gamma import Gamma
 from xentjax.families.generalized_extreme_value import GeneralizedExtremeValue
 from xentjax.families.generalized_gamma import GeneralizedGamma
 from xentjax.families.generalized_normal import GeneralizedNormal
+from xentjax.families.generalized_pareto import GeneralizedPareto
 from xentjax.families.geometric import Geometric
+from xentjax.families.gompertz import Gompertz
 from xentjax.families.gumbel import Gumbel
 from xentjax.families.half_normal import HalfNormal
 from xentjax.families.inverse_gamma import InverseGamma
 from xentjax.families.inverse_gaussian import InverseGaussian
+from xentjax.families.kumaraswamy import Kumaraswamy
 from xentjax.families.laplace import Laplace
+from xentjax.families.log_logistic import LogLogistic
 from xentjax.families.log_normal import LogNormal
 from xentjax.families.logistic import Logistic
+from xentjax.families.logit_normal import LogitNormal
+from xentjax.families.lomax import Lomax
 from xentjax.families.maxwell import Maxwell
 from xentjax.families.moyal import Moyal
 from xentjax.families.multivariate_normal import MultivariateNormal
@@ -36,17 +44,21 @@ from xentjax.families.rayleigh import Rayleigh
 from xentjax.families.skew_normal import SkewNormal
 from xentjax.families.student_t import StudentT
 from xentjax.families.uniform import Uniform
+from xentjax.families.von_mises import VonMises
 from xentjax.families.weibull import Weibull
+from xentjax.families.wrapped_cauchy import WrappedCauchy
 
 __all__ = [
     "Bernoulli",
     "Beta",
     "BetaPrime",
     "Binomial",
+    "BurrXII",
     "Categorical",
     "Cauchy",
     "Chi",
     "ChiSquared",
+    "ContinuousBernoulli",
     "Dirichlet",
     "Exponential",
     "Family",
@@ -55,14 +67,20 @@ __all__ = [
     "GeneralizedExtremeValue",
     "GeneralizedGamma",
     "GeneralizedNormal",
+    "GeneralizedPareto",
     "Geometric",
+    "Gompertz",
     "Gumbel",
     "HalfNormal",
     "InverseGamma",
     "InverseGaussian",
+    "Kumaraswamy",
     "Laplace",
+    "LogLogistic",
     "LogNormal",
     "Logistic",
+    "LogitNormal",
+    "Lomax",
     "Maxwell",
     "Moyal",
     "MultivariateNormal",
@@ -75,5 +93,7 @@ __all__ = [
     "SkewNormal",
     "StudentT",
     "Uniform",
+    "VonMises",
     "Weibull",
+    "WrappedCauchy",
 ]
