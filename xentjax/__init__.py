@@ -32,8 +32,10 @@ from xentjax.estimation import fit, fit_kl, fit_mle
 from xentjax.families import (
     Bernoulli,
     Beta,
+    BetaBinomial,
     Binomial,
     Categorical,
+    ConwayMaxwellPoisson,
     Dirichlet,
     Exponential,
     Family,
@@ -41,6 +43,7 @@ from xentjax.families import (
     Geometric,
     Laplace,
     LogNormal,
+    LogarithmicSeries,
     MultivariateNormal,
     NegativeBinomial,
     Normal,
@@ -48,6 +51,7 @@ from xentjax.families import (
     Poisson,
     StudentT,
     Weibull,
+    Zeta,
 )
 from xentjax.information import cross_entropy, entropy, in_bits, kl_divergence
 from xentjax.minimization import minimize, newton
@@ -74,9 +78,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Bernoulli",
     "Beta",
+    "BetaBinomial",
     "Binomial",
     "Built",
     "Categorical",
+    "ConwayMaxwellPoisson",
     "Density",
     "Dirichlet",
     "Empirical",
@@ -87,6 +93,7 @@ __all__ = [
     "Geometric",
     "Laplace",
     "LogNormal",
+    "LogarithmicSeries",
     "Minimum",
     "Mixture",
     "MultivariateNormal",
@@ -98,6 +105,7 @@ __all__ = [
     "Status",
     "StudentT",
     "Weibull",
+    "Zeta",
     "count",
     "covariance",
     "cross_entropy",

@@ -165,6 +165,7 @@ UNIT_INTERVAL = Support(
     closed=lambda x: (x >= 0) & (x <= 1),
 )
 COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, low=0.0, discrete=True)
+POSITIVE_COUNTS = Support("a whole number ≥ 1", lambda x: _integral(x) & (x >= 1), 1.0, low=1.0, discrete=True)
 BINARY = Support("0 or 1", lambda x: (as_float(x) == 0) | (as_float(x) == 1), 1.0, low=0.0, high=1.0, discrete=True)
 REAL_VECTOR = Support("a vector of finite numbers", lambda x: jnp.isfinite(x).all(-1), 0.0, ndim=1)
 SIMPLEX = Support(
@@ -236,6 +237,24 @@ def interval(low: float, high: float, default: Any = dataclasses.MISSING) -> Any
     if not low < high:
         raise ValueError(f"interval: found low = {low}, high = {high}, but low < high is needed; exchange them.")
     return _field(_interval(low, high), default)
+
+
+def above(low: float, default: Any = dataclasses.MISSING) -> Any:
+    """A parameter > `low`; the logarithm of the distance is unconstrained."""
+    return _field(_above(low), default)
+
+
+@functools.cache
+def _above(low: float) -> Support:
+    return Support(
+        f"a finite number > {low}",
+        lambda x: jnp.isfinite(x) & (x > low),
+        low + 1.0,
+        lambda x: jnp.log(x - low),
+        lambda u: low + jnp.exp(u),
+        low=low,
+        relative=True,
+    )
 
 
 @functools.cache

@@ -2,8 +2,10 @@
 
 from xentjax.families.bernoulli import Bernoulli
 from xentjax.families.beta import Beta
+from xentjax.families.beta_binomial import BetaBinomial
 from xentjax.families.binomial import Binomial
 from xentjax.families.categorical import Categorical
+from xentjax.families.conway_maxwell_poisson import ConwayMaxwellPoisson
 from xentjax.families.dirichlet import Dirichlet
 from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
@@ -11,6 +13,7 @@ from xentjax.families.gamma import Gamma
 from xentjax.families.geometric import Geometric
 from xentjax.families.laplace import Laplace
 from xentjax.families.log_normal import LogNormal
+from xentjax.families.logarithmic_series import LogarithmicSeries
 from xentjax.families.multivariate_normal import MultivariateNormal
 from xentjax.families.negative_binomial import NegativeBinomial
 from xentjax.families.normal import Normal
@@ -18,12 +21,15 @@ from xentjax.families.pareto import Pareto
 from xentjax.families.poisson import Poisson
 from xentjax.families.student_t import StudentT
 from xentjax.families.weibull import Weibull
+from xentjax.families.zeta import Zeta
 
 __all__ = [
     "Bernoulli",
     "Beta",
+    "BetaBinomial",
     "Binomial",
     "Categorical",
+    "ConwayMaxwellPoisson",
     "Dirichlet",
     "Exponential",
     "Family",
@@ -31,6 +37,7 @@ __all__ = [
     "Geometric",
     "Laplace",
     "LogNormal",
+    "LogarithmicSeries",
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
@@ -38,4 +45,5 @@ __all__ = [
     "Poisson",
     "StudentT",
     "Weibull",
+    "Zeta",
 ]
