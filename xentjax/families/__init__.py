@@ -11,16 +11,21 @@ from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
 from xentjax.families.gamma import Gamma
 from xentjax.families.geometric import Geometric
+from xentjax.families.independent import Independent
 from xentjax.families.laplace import Laplace
 from xentjax.families.log_normal import LogNormal
 from xentjax.families.logarithmic_series import LogarithmicSeries
+from xentjax.families.multinomial import Multinomial
 from xentjax.families.multivariate_normal import MultivariateNormal
+from xentjax.families.multivariate_student_t import MultivariateStudentT
 from xentjax.families.negative_binomial import NegativeBinomial
 from xentjax.families.normal import Normal
 from xentjax.families.pareto import Pareto
 from xentjax.families.poisson import Poisson
 from xentjax.families.student_t import StudentT
+from xentjax.families.von_mises_fisher import VonMisesFisher
 from xentjax.families.weibull import Weibull
+from xentjax.families.wishart import Wishart
 from xentjax.families.zeta import Zeta
 
 __all__ = [
@@ -35,15 +40,20 @@ __all__ = [
     "Family",
     "Gamma",
     "Geometric",
+    "Independent",
     "Laplace",
     "LogNormal",
     "LogarithmicSeries",
+    "Multinomial",
     "MultivariateNormal",
+    "MultivariateStudentT",
     "NegativeBinomial",
     "Normal",
     "Pareto",
     "Poisson",
     "StudentT",
+    "VonMisesFisher",
     "Weibull",
+    "Wishart",
     "Zeta",
 ]

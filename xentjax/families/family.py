@@ -106,13 +106,17 @@ class Family:
         """What this distribution knows in closed form: {centre: its mean, spread: its value about that mean}."""
         return {}
 
+    def known(self, f: Any) -> Any:
+        """The expectation of a statistic, or None where there is no closed form."""
+        return from_table(self.expectations(), f)
+
     def expect(self, f: Callable[[Any], Any]) -> Any:
         """E[f(x)] of a statistic in closed form.
 
         Raises:
           TypeError: no closed form is known.
         """
-        value = from_table(self.expectations(), f)
+        value = self.known(f)
         if value is None:
             name, what = type(self).__name__, getattr(f, "spread", f)
             what = what if isinstance(what, (Center, Spread)) else "a function given by its values"
