@@ -34,7 +34,7 @@ class MultivariateStudentT(Family):
     See also: `scipy.stats.multivariate_t(loc, shape=scale_matrix, df=df)`; numpyro's takes the Cholesky factor.
     """
 
-    df: Parameter = positive(4.0)
+    df: Parameter = positive()
     loc: Parameter = real()
     scale_matrix: Parameter = covariance()
 
