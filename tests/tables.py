@@ -17,7 +17,7 @@ import scipy.stats
 from mpmath import mp
 
 import xentjax as xj
-from xentjax.parameters import BINARY, REAL, UNIT_INTERVAL
+from xentjax.parameters import REAL, UNIT_INTERVAL, named_leaves
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,6 +116,29 @@ def _rows(family: type, pairs: list, reference: Any = None, kl: Any = None) -> l
     return [Row(family, p, q, reference, kl) for p, q in pairs]
 
 
+def _logarithmic_kl(p: Any, q: Any) -> Any:
+    mean = -p / ((1 - p) * mp.log(1 - p))
+    return mp.log(p / q) * mean + mp.log(mp.log(1 - q) / mp.log(1 - p))
+
+
+def _zeta_kl(s: Any, low: Any, t: Any, _: Any) -> Any:
+    slope = mp.zeta(s, low, 1) / mp.zeta(s, low)
+    return mp.log(mp.zeta(t, low) / mp.zeta(s, low)) - (t - s) * slope
+
+
+def _conway_maxwell_poisson_kl(rate: Any, nu: Any, q_rate: Any, q_nu: Any) -> Any:
+    reach = range(int(rate + 12 * mp.sqrt(rate / nu) + 150 / nu) + 20)
+    factorials = [mp.loggamma(k + 1) for k in reach]
+
+    def log_probs(rate: Any, nu: Any) -> list:
+        terms = [nu * (k * mp.log(rate) - f) for k, f in zip(reach, factorials, strict=True)]
+        norm = mp.log(mp.fsum(map(mp.exp, terms)))
+        return [term - norm for term in terms]
+
+    pairs = zip(log_probs(rate, nu), log_probs(q_rate, q_nu), strict=True)
+    return mp.fsum(mp.exp(a) * (a - b) for a, b in pairs)
+
+
 st = scipy.stats
 
 # For each family: generic values, then regimes in which textbook formulas lose digits.
@@ -133,10 +156,25 @@ ROWS = [
         lambda a, b, c, d: _dirichlet_kl([a, b], [c, d]),
     ),
     *_rows(
+        xj.BetaBinomial,
+        [
+            ((12.0, 2.0, 3.5), (12.0, 1.5, 0.8)),
+            ((20.0, 1e6, 3e6), (20.0, 1.1e6, 2.9e6)),
+            ((9.0, 0.2, 0.1), (9.0, 0.3, 1.0)),
+        ],
+        st.betabinom,
+    ),
+    *_rows(
         xj.Categorical,
         [(([0.1, -1.2, 0.7],), ([1.0, 0.0, -0.5],)), (([0.0, -14.0, 5.0],), ([1.0, -12.0, 3.0],))],
         lambda logits: st.rv_discrete(values=(range(len(logits)), scipy.special.softmax(logits))),
         _categorical_kl,
+    ),
+    *_rows(
+        xj.ConwayMaxwellPoisson,
+        [((3.0, 0.7), (4.0, 0.8)), ((0.01, 2.0), (0.02, 1.5)), ((500.0, 20.0), (505.0, 19.0))],
+        None,
+        _conway_maxwell_poisson_kl,
     ),
     *_rows(
         xj.Dirichlet,
@@ -175,6 +213,12 @@ ROWS = [
         _normal_kl,
     ),
     *_rows(
+        xj.LogarithmicSeries,
+        [((0.6,), (0.8,)), ((1e-4,), (3e-4,)), ((0.98,), (0.95,))],
+        st.logser,
+        _logarithmic_kl,
+    ),
+    *_rows(
         xj.MultivariateNormal,
         [
             (([0.5, -1.0], [[2.0, 0.3], [0.3, 0.5]]), ([0.0, -0.5], [[1.0, -0.2], [-0.2, 0.8]])),
@@ -210,6 +254,13 @@ ROWS = [
         [((1.7, 1.2), (0.9, 2.0)), ((0.6, 0.5), (0.8, 0.7)), ((20.0, 3.0), (18.0, 3.1))],
         lambda k, scale: st.weibull_min(k, scale=scale),
         _weibull_kl,
+    ),
+    *_rows(
+        xj.Zeta,
+        # of light tails: those beyond the points of a reference must be nothing
+        [((7.0, 1.0), (6.5, 1.0)), ((30.0, 1.0), (25.0, 1.0)), ((20.0, 10.0), (18.0, 10.0))],
+        None,
+        _zeta_kl,
     ),
     Row(
         xj.Mixture,
@@ -256,6 +307,11 @@ def num_points(p: Any) -> int:
     return POINTS // len(p.weights) if isinstance(p, xj.Mixture) else POINTS
 
 
+def moves(p: Any) -> list[bool]:
+    """Of each leaf, whether a fit may move it: a number of trials is no parameter to differentiate in."""
+    return [leaf.support.free is not None for leaf in named_leaves(p)]
+
+
 @functools.cache
 def conditioning(row: Row) -> float:
     """What a rounding of the points, or of their logarithms, amounts to in standard deviations, in units of eps."""
@@ -272,7 +328,8 @@ def inside(p: Any) -> np.ndarray:
     """Three values of the support, its end among them where that belongs to it; together in no smaller support."""
     support = p.support
     if support.discrete:
-        return np.array([0.0, 1.0, 1.0 if support == BINARY else 2.0 if isinstance(p, xj.Categorical) else 7.0])
+        low, high = map(float, p.ends())
+        return np.array([low, low + 1, min(high, low + 30)])
     end = -3.0 if support == REAL else 0.0 if isinstance(p, xj.Exponential) else 1e-6
     return np.array([end, 0.25, 0.75 if support == UNIT_INTERVAL else 2.5])
 

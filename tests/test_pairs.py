@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from mpmath import mp
-from tables import ROWS, UNOPTIMISED, Row, conditioning, exact, inside, points, upcast
+from tables import ROWS, UNOPTIMISED, Row, conditioning, exact, inside, moves, points, upcast
 
 import xentjax as xj
 from xentjax.cumulants import log_cumulant
@@ -34,21 +34,37 @@ def eps(dtype: str) -> float:
 
 # Two families
 
-COUNTS = (xj.Bernoulli, xj.Categorical, xj.Geometric, xj.NegativeBinomial, xj.Poisson)
+# those that know their cumulant function, and so every expectation of log Γ(x + r)
+CUMULANTS = (
+    xj.Bernoulli,
+    xj.BetaBinomial,
+    xj.Categorical,
+    xj.ConwayMaxwellPoisson,
+    xj.Geometric,
+    xj.LogarithmicSeries,
+    xj.NegativeBinomial,
+    xj.Poisson,
+)
+COUNTS = (*CUMULANTS, xj.Zeta)
 POSITIVES = (xj.Beta, xj.Exponential, xj.Gamma, xj.LogNormal, xj.Weibull)
 # model: the truths for which there is a closed form (unless their support reaches farther, which gives +inf)
 CLOSED = {
     xj.Bernoulli: (xj.Bernoulli,),
     xj.Beta: (xj.Beta,),
+    xj.BetaBinomial: CUMULANTS,
     xj.Categorical: (xj.Bernoulli, xj.Categorical),
+    xj.ConwayMaxwellPoisson: CUMULANTS,
     xj.Exponential: POSITIVES + COUNTS,
-    xj.Gamma: POSITIVES,
+    xj.Gamma: (*POSITIVES, xj.LogarithmicSeries, xj.Zeta),
     xj.Geometric: COUNTS,
     xj.Laplace: (xj.Laplace, xj.Normal),
-    xj.LogNormal: POSITIVES,
+    xj.LogarithmicSeries: (xj.LogarithmicSeries, xj.Zeta),
+    xj.LogNormal: (*POSITIVES, xj.Zeta),
+    xj.NegativeBinomial: CUMULANTS,
     xj.Normal: (xj.Laplace, xj.Normal, xj.StudentT, *POSITIVES, *COUNTS),
-    xj.Poisson: (xj.Bernoulli,),
-    xj.Weibull: POSITIVES,
+    xj.Poisson: CUMULANTS,
+    xj.Weibull: (*POSITIVES, xj.Zeta),
+    xj.Zeta: (xj.LogarithmicSeries, xj.Zeta),
 }
 average = jax.jit(
     lambda q, x, weights: jnp.sum(jnp.where(weights > 0, -weights * jax.vmap(q.log_prob)(x), 0.0)),
@@ -58,12 +74,10 @@ average = jax.jit(
 
 def reaches_beyond(p: xj.Family, q: xj.Family) -> bool:
     """Whether p gives probability to values that q excludes; a single end point of a continuous p has none."""
-    return any(not _holds(q.support, x) for x in inside(p) if x != 0 or p.support.discrete)
+    return any(not bool(_holds(q, x)) for x in inside(p) if x != 0 or p.support.discrete)
 
 
-@functools.cache
-def _holds(support: Any, x: float) -> bool:
-    return bool(support.contains(jnp.asarray(x)))
+_holds = jax.jit(lambda q, x: getattr(q, "components", q).contains(x).all(), compiler_options=UNOPTIMISED)
 
 
 def by_points(row: Row, q: xj.Family, dtype: str) -> float:
@@ -132,7 +146,9 @@ def neighbours(row: Row, dtype: str) -> tuple[Any, Any, list[np.ndarray]]:
     values = [np.asarray(leaf, float) for leaf in leaves]
     sizes = [np.linspace(1.0, 0.3, max(a.size, 1)).reshape(a.shape) * 0.6**i for i, a in enumerate(values)]
     # symmetric for a covariance; downwards, so that no probability exceeds 1
-    directions = [-(u + u.T) / 2 * np.where(a == 0, 1.0, a) for u, a in zip(sizes, values, strict=True)]
+    directions = [
+        -(u + u.T) / 2 * np.where(a == 0, 1.0, a) * m for u, a, m in zip(sizes, values, moves(p), strict=True)
+    ]
     far = jax.tree.leaves(row.another(dtype))
     near = [
         np.stack([*(a + step * u for step in STEPS), a, b]).astype(dtype)

@@ -78,11 +78,16 @@ class ConwayMaxwellPoisson(Family):
         near = jnp.abs(t) * jnp.sqrt(self.variance) < 0.5
         exponent = jnp.where(near, t, 0.0)[..., None] * (k - mean).reshape((1,) * t.ndim + (-1,))
         close = jnp.log1p(jnp.sum(probs * expm1_minus(exponent), -1))
-        # the distribution with rate · exp(t / dispersion), whose sum is over other terms
-        moved = jnp.where(near, 0.0, t)
-        tilted = ConwayMaxwellPoisson(rate * jnp.exp(moved / dispersion), jnp.broadcast_to(dispersion, t.shape))
-        norm = jax.vmap(ConwayMaxwellPoisson._log_norm)(_flat(tilted)).reshape(t.shape) - self._log_norm()
-        return jnp.where(near, close, norm + dispersion * rate * jnp.expm1(moved / dispersion) - mean * moved)
+
+        def far(t: Array) -> Array:
+            # the terms that matter are those of the distribution with rate · exp(t / dispersion)
+            moved = rate * jnp.exp(t / dispersion)
+            finite = jnp.isfinite(moved)
+            reach = ConwayMaxwellPoisson(moved, dispersion)._reach(jnp.where(finite, moved, rate))
+            tilted = log_sum(lambda k: self._log_kernel(k) + t * (k - mean), *reach)
+            return jnp.where(finite, tilted - self._log_norm(), jnp.inf)
+
+        return jnp.where(near, close, jax.vmap(far)(jnp.where(near, 0.0, t).reshape(-1)).reshape(t.shape))
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -114,14 +119,15 @@ class ConwayMaxwellPoisson(Family):
         """KL(self‖q), in nats, without cancellation: log E exp(e) for e = log(q / p) but for its mean."""
         mean, rate = self.mean, jnp.asarray(self.rate)
         k, probs = self._points()
+        # the natural parameters are dispersion · log rate, and −dispersion
         steps = q.dispersion * log_ratio(jnp.asarray(q.rate), rate)
         own = relative_entropy_term(k, rate) + log_factorial_gap(k)
         e = steps * (k - mean) - (q.dispersion - self.dispersion) * (own - jnp.sum(probs * own))
-        near = jnp.max(jnp.abs(e)) < 8
+        # what q has beyond the terms that matter to p is nothing
+        beyond = jnp.where(
+            jnp.array([False, True]) | (k[0] > 0), (self._log_kernel(k) + e)[jnp.array([0, -1])], -jnp.inf
+        )
+        near = (jnp.max(e) < 50) & (jnp.max(beyond) < self._log_norm() + jnp.log(jnp.finfo(k.dtype).eps) - 3)
         close = jnp.log1p(jnp.sum(probs * expm1_minus(jnp.where(near, e, 0.0))))
         cross, entropy = (-m.log_prob_of(*summarize(self, m.statistics)) for m in (q, self))
         return jnp.where(near, close, cross - entropy)
-
-
-def _flat(p: Any) -> Any:
-    return jax.tree.map(jnp.ravel, p)

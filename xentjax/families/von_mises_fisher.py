@@ -71,7 +71,9 @@ class VonMisesFisher(Family):
     def expectations(self) -> dict:
         k, direction = self.concentration, self.mean_direction
         across, along = bessel_ratio(self._order, k) / k, bessel_ratio_slope(self._order, k)
-        matrix = across * jnp.eye(direction.shape[-1], dtype=k.dtype) + (along - across) * jnp.outer(direction, direction)
+        matrix = across * jnp.eye(direction.shape[-1], dtype=k.dtype) + (along - across) * jnp.outer(
+            direction, direction
+        )
         return {identity: self.mean, square: self.variance, outer: matrix}
 
     @classmethod

@@ -78,7 +78,9 @@ class Mixture(Family):
 
     def left_out(self, points: Array) -> Array:
         each = points.reshape(jnp.size(self.weights), -1)
-        return jnp.asarray(self.weights) @ jax.vmap(lambda component, own: component.left_out(own))(self.components, each)
+        return jnp.asarray(self.weights) @ jax.vmap(lambda component, own: component.left_out(own))(
+            self.components, each
+        )
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
         points, weights = jax.vmap(lambda component: component.quadrature_rule(num_points))(self.components)
