@@ -81,7 +81,8 @@ class Facts(NamedTuple):
 def places(row: Row, dtype: str) -> Places:
     p = upcast(row.make(dtype))
     if row.scalar:
-        typical = frozen(row, p).ppf([0.001, 0.1, 0.5, 0.9, 0.999]) if row.reference else np.full(5, p.mean)
+        middle = np.round(p.mean) if p.support.discrete else p.mean
+        typical = frozen(row, p).ppf([0.001, 0.1, 0.5, 0.9, 0.999]) if row.reference else np.full(5, middle)
         parts = points(row, dtype)[0], typical, inside(p), outside(p), [np.nan]
     else:
         typical = frozen(row, p).rvs(5, random_state=0)
@@ -263,6 +264,8 @@ def test_information_is_minus_the_mean_hessian(row: Row, dtype: str) -> None:
     rounding = 64 * float(jnp.finfo(dtype).eps) * np.einsum("n,nij->ij", weights, np.abs(at.hessian))
     if row.family is xj.NegativeBinomial:  # whose second derivative in 1 / r is a difference of terms r times larger
         rounding /= min(row.parameters[1], 1.0)
+    if row.family is xj.BetaBinomial:  # likewise, of terms alpha times larger
+        rounding *= max(row.parameters[1], 1.0)
     error = np.abs(np.einsum("n,nij->ij", weights, at.hessian) + information)
     free = np.ix_(differentiated(row), differentiated(row))
     assert (error < half_the_digits(row, dtype) * unit + rounding)[free].all()

@@ -252,7 +252,7 @@ def quadrature(p: Any, num_points: int = 512) -> Empirical:
     # a sum of probabilities rounds by more than this; the tails beyond the points are known to all digits
     if not isinstance(left_out, jax.core.Tracer) and not left_out <= 1e-10:
         raise ValueError(
-            f"quadrature: found that {num_points} points leave out a probability of {float(left_out):.2g} of {p!r}, but "
-            "at most 1e-10 is allowed; pass a larger num_points, or use monte_carlo(p, key, num_samples)."
+            f"quadrature: found that {num_points} points leave out a probability of {float(left_out):.2g} of {p!r}, "
+            "but at most 1e-10 is allowed; pass a larger num_points, or use monte_carlo(p, key, num_samples)."
         )
     return Empirical(points, weights, drawn=False)

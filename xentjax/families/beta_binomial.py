@@ -23,8 +23,9 @@ class BetaBinomial(Family):
     """BetaBinomial(total_count, alpha, beta), with n = total_count, for x = 0, ..., n.
 
     log q(x) = log C(n, x) + log B(x + alpha, n − x + beta) − log B(alpha, beta): a Binomial whose probability is
-    beta-distributed, which it becomes, without loss of accuracy, for large alpha and beta. n is never fitted; it comes
-    from an instance: `fit_mle(BetaBinomial(12, 1.0, 1.0), x)`.
+    beta-distributed, which it becomes for large alpha and beta, without loss of accuracy in values and first
+    derivatives; second derivatives have an error of eps · alpha. n is never fitted; it comes from an instance:
+    `fit_mle(BetaBinomial(12, 1.0, 1.0), x)`.
 
     The mean probability is alpha / (alpha + beta), the correlation of two trials 1 / (alpha + beta + 1).
 

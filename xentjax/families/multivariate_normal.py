@@ -86,7 +86,7 @@ def whitened(factor: Array, matrix: Array) -> Array:
 
 
 def log_det_divergence(e: Array) -> Array:
-    """tr E − log det(1 + E) ≥ 0 for a symmetric matrix E, without cancellation: with C the factor of 1 + E, by terms."""
+    """tr E − log det(1 + E) ≥ 0 for a symmetric matrix E, without cancellation: C is the factor of 1 + E."""
     c = jnp.linalg.cholesky(jnp.eye(e.shape[-1], dtype=e.dtype) + e)
     below = jnp.sum(jnp.tril(c, -1) ** 2, -1)
     # C_ii² = 1 + E_ii − Σ_{k<i} C_ik²: its distance from 1 without the 1

@@ -20,7 +20,7 @@ class VonMisesFisher(Family):
     log q(x) = natural · x + (d/2 − 1) log κ − log I(κ) − ½ d log 2π with κ = |natural| and I the modified Bessel
     function of order d/2 − 1: a density with respect to the surface of the sphere.
 
-    The one vector is what a fit moves: in it the cross-entropy is convex and smooth everywhere, where a direction has no
+    The one vector is what a fit moves: in it the cross-entropy is convex and smooth everywhere, and a direction has no
     coordinates of the kind. From a direction: `VonMisesFisher.from_direction(mean_direction, concentration)`.
 
     Args:
