@@ -18,7 +18,7 @@ import scipy.stats
 from mpmath import mp
 
 import xentjax as xj
-from xentjax.parameters import BINARY, CIRCLE, CLOSED_UNIT_INTERVAL, NON_NEGATIVE, REAL, UNIT_INTERVAL
+from xentjax.parameters import CIRCLE, CLOSED_UNIT_INTERVAL, NON_NEGATIVE, REAL, UNIT_INTERVAL, named_leaves
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -201,6 +201,29 @@ def _rows(family: type, pairs: list, reference: Any = None, kl: Any = None) -> l
     return [Row(family, p, q, reference, kl) for p, q in pairs]
 
 
+def _logarithmic_kl(p: Any, q: Any) -> Any:
+    mean = -p / ((1 - p) * mp.log(1 - p))
+    return mp.log(p / q) * mean + mp.log(mp.log(1 - q) / mp.log(1 - p))
+
+
+def _zeta_kl(s: Any, low: Any, t: Any, _: Any) -> Any:
+    slope = mp.zeta(s, low, 1) / mp.zeta(s, low)
+    return mp.log(mp.zeta(t, low) / mp.zeta(s, low)) - (t - s) * slope
+
+
+def _conway_maxwell_poisson_kl(rate: Any, nu: Any, q_rate: Any, q_nu: Any) -> Any:
+    reach = range(int(rate + 12 * mp.sqrt(rate / nu) + 150 / nu) + 20)
+    factorials = [mp.loggamma(k + 1) for k in reach]
+
+    def log_probs(rate: Any, nu: Any) -> list:
+        terms = [nu * (k * mp.log(rate) - f) for k, f in zip(reach, factorials, strict=True)]
+        norm = mp.log(mp.fsum(map(mp.exp, terms)))
+        return [term - norm for term in terms]
+
+    pairs = zip(log_probs(rate, nu), log_probs(q_rate, q_nu), strict=True)
+    return mp.fsum(mp.exp(a) * (a - b) for a, b in pairs)
+
+
 st = scipy.stats
 
 # For each family: generic values, then regimes in which textbook formulas lose digits.
@@ -222,6 +245,15 @@ ROWS = [
         [((2.0, 3.5), (1.5, 2.8)), ((0.3, 2.5), (0.5, 3.2)), ((1e4, 1e4), (1.02e4, 9e3))],
         st.betaprime,
         lambda a, b, c, d: _dirichlet_kl([a, b], [c, d]),
+    ),
+    *_rows(
+        xj.BetaBinomial,
+        [
+            ((12.0, 2.0, 3.5), (12.0, 1.5, 0.8)),
+            ((20.0, 1e6, 3e6), (20.0, 1.1e6, 2.9e6)),
+            ((9.0, 0.2, 0.1), (9.0, 0.3, 1.0)),
+        ],
+        st.betabinom,
     ),
     *_rows(
         xj.Categorical,
@@ -246,6 +278,12 @@ ROWS = [
         [((2.5,), (4.0,)), ((0.6,), (0.9,)), ((1e4,), (1.02e4,))],
         st.chi2,
         lambda p, q: _gamma_kl(p / 2, 1, q / 2, 1),
+    ),
+    *_rows(
+        xj.ConwayMaxwellPoisson,
+        [((3.0, 0.7), (4.0, 0.8)), ((0.01, 2.0), (0.02, 1.5)), ((500.0, 20.0), (505.0, 19.0))],
+        None,
+        _conway_maxwell_poisson_kl,
     ),
     *_rows(
         xj.Dirichlet,
@@ -354,6 +392,12 @@ ROWS = [
         [((1.2,), (2.0,)), ((1e-4,), (3e-4,))],
         lambda scale: st.maxwell(scale=scale),
         lambda p, q: 3 * _normal_kl(0, p, 0, q),
+    ),
+    *_rows(
+        xj.LogarithmicSeries,
+        [((0.6,), (0.8,)), ((1e-4,), (3e-4,)), ((0.98,), (0.95,))],
+        st.logser,
+        _logarithmic_kl,
     ),
     *_rows(
         xj.MultivariateNormal,
@@ -479,6 +523,13 @@ ROWS = [
         lambda loc, r: _circular(loc, st.wrapcauchy(r)),
         _wrapped_cauchy_kl,
     ),
+    *_rows(
+        xj.Zeta,
+        # of light tails: those beyond the points of a reference must be nothing
+        [((7.0, 1.0), (6.5, 1.0)), ((30.0, 1.0), (25.0, 1.0)), ((20.0, 10.0), (18.0, 10.0))],
+        None,
+        _zeta_kl,
+    ),
     Row(
         xj.Mixture,
         ([0.3, 0.7], Row(xj.Normal, ([-1.0, 2.0], [0.5, 1.0]), ())),
@@ -524,6 +575,11 @@ def num_points(p: Any) -> int:
     return POINTS // len(p.weights) if isinstance(p, xj.Mixture) else POINTS
 
 
+def fitted(p: Any) -> list[bool]:
+    """Of each leaf, whether a fit may move it: a number of trials is no parameter to differentiate in."""
+    return [leaf.support.free is not None for leaf in named_leaves(p)]
+
+
 @functools.cache
 def conditioning(row: Row) -> float:
     """What a rounding of the points, or of their logarithms, amounts to in standard deviations, in units of eps."""
@@ -546,7 +602,8 @@ def inside(p: Any) -> np.ndarray:
     """Three values of the support, its end among them where that belongs to it; together in no smaller support."""
     support = p.support
     if support.discrete:
-        return np.array([0.0, 1.0, 1.0 if support == BINARY else 2.0 if isinstance(p, xj.Categorical) else 7.0])
+        low, high = ends(p)
+        return np.array([low, low + 1, min(high, low + 30)])
     if moves(p):
         low, high = ends(p)
         return np.clip([-3.0, 0.5 * (low + high) if np.isfinite(high - low) else float(p.interior), 2.5], low, high)

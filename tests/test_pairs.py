@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from mpmath import mp
-from tables import ROWS, UNOPTIMISED, Row, conditioning, ends, exact, moves, points, upcast
+from tables import ROWS, UNOPTIMISED, Row, conditioning, ends, exact, fitted, moves, points, upcast
 
 import xentjax as xj
 from xentjax.statistics import summarize
@@ -166,7 +166,9 @@ def neighbours(row: Row, dtype: str) -> tuple[Any, Any, list[np.ndarray]]:
     if row.family is xj.Uniform:
         sizes[1] = -sizes[1]  # outwards at both ends
     # symmetric for a covariance; downwards, so that no probability exceeds 1
-    directions = [-(u + u.T) / 2 * np.where(a == 0, 1.0, a) for u, a in zip(sizes, values, strict=True)]
+    directions = [
+        -(u + u.T) / 2 * np.where(a == 0, 1.0, a) * m for u, a, m in zip(sizes, values, fitted(p), strict=True)
+    ]
     far = jax.tree.leaves(row.another(dtype))
     near = [
         np.stack([*(a + step * u for step in STEPS), a, b]).astype(dtype)

@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from xentjax._numerics import as_float, relative_entropy_term
 from xentjax.parameters import check_parameters, named_leaves, reaches_beyond
 from xentjax.sources import Empirical, check_points, check_weights
-from xentjax.statistics import Center, Spread, from_table, indicators, summarize
+from xentjax.statistics import Center, Spread, indicators, summarize
 
 
 def in_bits(nats: ArrayLike) -> Array:
@@ -276,7 +276,7 @@ def _knows(p: Any, statistic: Center | Spread) -> bool:
     component = getattr(p, "components", None)
     if component is not None:
         return _knows(component, statistic)
-    return from_table(p.expectations(), statistic) is not None
+    return p.known(statistic) is not None
 
 
 def pair(function: str, p: Any, q: Any, axis: int, where: ArrayLike | None) -> tuple[Array, Array]:
@@ -317,7 +317,7 @@ def _size(p: Any) -> str | None:
     """The dimensions of vectors or the number of categories, which is the last axis of a parameter."""
     component = getattr(p, "components", p)
     if component.support.ndim:
-        return f"vectors of {jnp.shape(jax.tree.leaves(component)[0])[-1]} numbers"
+        return f"vectors of {max((jnp.shape(leaf) for leaf in jax.tree.leaves(component)), key=len)[-1]} numbers"
     sizes = [jnp.shape(leaf.value)[-1] for leaf in named_leaves(component) if leaf.support.ndim]
     return f"{sizes[0]} categories" if sizes else None
 

@@ -12,7 +12,9 @@ from xentjax._softmax import (
     softmax_divergence,
     softmax_entropy,
 )
+from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
+from xentjax.families.whole_numbers import cumulant_of_points
 from xentjax.information import probabilities
 from xentjax.parameters import COUNTS, Parameter, Support, logits
 from xentjax.statistics import identity, indicators, square
@@ -73,7 +75,9 @@ class Categorical(Family):
     def expectations(self) -> dict:
         size = jnp.shape(self.logits)[-1]
         known = {indicators: lambda k: self.probs if k == size else None}
-        return {**known, identity: self.mean, square: self.variance}
+        values = jnp.arange(size, dtype=jnp.result_type(self.probs))
+        moments = {identity: self.mean, square: self.variance}
+        return {**known, **moments, cumulant: cumulant_of_points(values, jax.nn.log_softmax(self.logits), self.mean)}
 
     @property
     def mean(self) -> Array:

@@ -84,6 +84,12 @@ class Mixture(Family):
         flat = jax.vmap(draw)(jax.random.split(key, shape).reshape(-1))
         return flat.reshape(shape + flat.shape[1:])
 
+    def left_out(self, points: Array) -> Array:
+        each = points.reshape(jnp.size(self.weights), -1)
+        return jnp.asarray(self.weights) @ jax.vmap(lambda component, own: component.left_out(own))(
+            self.components, each
+        )
+
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
         points, weights = jax.vmap(lambda component: component.quadrature_rule(num_points))(self.components)
         return points.reshape(-1), (jnp.asarray(self.weights)[:, None] * weights).reshape(-1)
