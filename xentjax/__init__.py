@@ -89,13 +89,13 @@ from xentjax.families import (
     StudentT,
     Uniform,
     VonMises,
+    VonMisesFisher,
     Weibull,
+    Wishart,
     WrappedCauchy,
+    Zeta,
 )
 from xentjax.generators import (
-    VonMisesFisher,
-    Wishart,
-    Zeta,
     bregman_divergence,
     f_divergence,
 )

@@ -39,7 +39,7 @@ def exponential(exponent: Array) -> Spread:
     return _exponential(f"exp({exponent} x)", cumulant, exponent, exponential)
 
 
-def power(exponent: Array) -> Spread:
+def power(exponent: Any) -> Spread:
     """x^k as a function of log x, relative to its value at the centre: exp(k (y − m)) − 1 − k (y − m)."""
     return _exponential(f"x^{exponent}", log_cumulant, exponent, power)
 
@@ -127,7 +127,7 @@ _NUM_NODES = 256
 def log_spread(cumulant: Callable[[Array], Array], mean: Array, least: Array) -> Array:
     """log E y − E log y, from the cumulant function t → log E exp(−t (y − E y)) and a bound y ≥ least > 0.
 
-    −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t, so that the spread is that of E exp(−t y) − exp(−t m).
+    −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t; its spread is that of E exp(−t y) − exp(−t m).
     """
     return _integral(cumulant, mean, least, jnp.ones_like)
 

@@ -1,6 +1,5 @@
 """What all families share: a density written on statistics, and the expectations a family knows as a source."""
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
@@ -111,7 +110,7 @@ class Family:
         """The expectation of a statistic, or None where there is no closed form."""
         return from_table(self.expectations(), f)
 
-    def expect(self, f: Callable[[Any], Any]) -> Any:
+    def expect(self, f: Any) -> Any:
         """E[f(x)] of a statistic in closed form.
 
         Raises:
