@@ -37,20 +37,20 @@ def eps(dtype: str) -> float:
 COUNTS = (xj.Bernoulli, xj.Categorical, xj.Geometric, xj.NegativeBinomial, xj.Poisson)
 POSITIVES = (xj.Beta, xj.BurrXII, xj.Exponential, xj.Gamma, xj.GeneralizedPareto, xj.Gompertz, xj.Kumaraswamy)
 POSITIVES += (xj.LogLogistic, xj.LogNormal, xj.Lomax, xj.Weibull)
-UNITS = (xj.Beta, xj.Kumaraswamy, xj.LogitNormal)
+UNITS = (xj.Beta, xj.ContinuousBernoulli, xj.Kumaraswamy, xj.LogitNormal)
 # model: the truths for which there is a closed form (unless their support reaches farther, which gives +inf)
 CLOSED = {
     xj.Bernoulli: (xj.Bernoulli,),
     xj.Beta: UNITS,
     xj.Categorical: (xj.Bernoulli, xj.Categorical),
-    xj.ContinuousBernoulli: (xj.Bernoulli, xj.ContinuousBernoulli, *UNITS),
+    xj.ContinuousBernoulli: (xj.Bernoulli, *UNITS),
     xj.Exponential: (xj.ContinuousBernoulli, xj.LogitNormal, *POSITIVES, *COUNTS),
-    xj.Gamma: (xj.LogitNormal, *POSITIVES),
+    xj.Gamma: (xj.ContinuousBernoulli, xj.LogitNormal, *POSITIVES),
     xj.Geometric: COUNTS,
     xj.Gompertz: (xj.ContinuousBernoulli, xj.Exponential, xj.Gamma, xj.Gompertz, *COUNTS),
     xj.Laplace: (xj.Laplace, xj.Normal),
     xj.LogitNormal: UNITS,
-    xj.LogNormal: (xj.LogitNormal, *POSITIVES),
+    xj.LogNormal: (xj.ContinuousBernoulli, xj.LogitNormal, *POSITIVES),
     xj.Normal: (xj.ContinuousBernoulli, xj.Laplace, xj.LogitNormal, xj.Normal, xj.StudentT, *POSITIVES, *COUNTS),
     xj.Poisson: (xj.Bernoulli,),
     xj.VonMises: (xj.VonMises, xj.WrappedCauchy),
