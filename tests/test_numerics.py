@@ -63,6 +63,23 @@ def _log_factorial_gap(x: Any) -> tuple:
     return value, (mp.digamma(x + 1) - mp.log(x),), (mp.psi(1, x + 1) - 1 / x,)
 
 
+def _log1p_over(w: Any) -> tuple:
+    value = mp.log1p(w) / w
+    slope = (1 / (1 + w) - value) / w
+    return value, (slope,), (-(1 / (1 + w) ** 2 + 2 * slope) / w,)
+
+
+def _mean_exp(k: int, t: Any) -> Any:
+    """The k-th derivative of log((exp(t) − 1) / t)."""
+    return [
+        lambda: mp.log(mp.expm1(t) / t),
+        lambda: 1 / (1 - mp.exp(-t)) - 1 / t,
+        lambda: 1 / t**2 - 1 / (2 * mp.sinh(t / 2)) ** 2,
+        # 40 digits are not enough for the difference at 1e-10
+        lambda: mp.cosh(t / 2) / (4 * mp.sinh(t / 2) ** 3) - 2 / t**3 if abs(t) > 1e-7 else -t / 120,
+    ][k]()
+
+
 class Primitive(NamedTuple):
     """A function, its value, gradient and Hessian in mpmath, and the relative error allowed, in units of eps.
 
@@ -121,6 +138,16 @@ PRIMITIVES = {
     ),
     "trigamma": Primitive(
         _numerics.trigamma, lambda a: (mp.psi(1, a), (mp.psi(2, a),), (mp.psi(3, a),)), 64, 0.0, "positive"
+    ),
+    "log1p_over": Primitive(_numerics.log1p_over, _log1p_over, 128, 0.0, "above -1"),
+    "log_mean_exp": Primitive(
+        _numerics.log_mean_exp, lambda t: (_mean_exp(0, t), (_mean_exp(1, t),), (_mean_exp(2, t),)), 32, 1.0, "real"
+    ),
+    "tilted_mean": Primitive(
+        _numerics.tilted_mean, lambda t: (_mean_exp(1, t), (_mean_exp(2, t),), (_mean_exp(3, t),)), 32, 1.0, "real"
+    ),
+    "log_mean_exp_bregman": Primitive(
+        _numerics.log_mean_exp_bregman, functools.partial(_rise, _mean_exp), 256, 0.0, "step"
     ),
     "log_factorial_gap": Primitive(_numerics.log_factorial_gap, _log_factorial_gap, 64, 1.0, "count"),
     "log_gamma_bregman": Primitive(_numerics.log_gamma_bregman, functools.partial(_rise, _gap), 256, 0.0, "step"),

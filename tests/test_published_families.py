@@ -66,7 +66,7 @@ def test_neighbours(case: dict) -> None:
     found = jax.jit(xj.kl_divergence, compiler_options=UNOPTIMISED)(p, q)
     assert found.dtype == case["dtype"]
     # a few units in the last place; the covariance matrix is rounded before its factor is taken again
-    assert float(found) == pytest.approx(case["kl"], rel=(64 if name == "mvn2" else 16) * jnp.finfo(case["dtype"]).eps)
+    assert float(found) == pytest.approx(case["kl"], rel=(64 if name == "mvn2" else 16) * float(jnp.finfo(case["dtype"]).eps))
 
 
 # From logits: optax, torch, distrax and TFP lose all digits of close and of confident distributions (0 for 4e-9), and
@@ -87,7 +87,7 @@ def test_logits(case: dict) -> None:
     keys = ("lp", "lq") if name == "kllogits" else ("p", "logits")
     value, first, second = with_derivatives[name](*(jnp.asarray(case[key], case["dtype"]) for key in keys))
     expected = float(case["expected"])
-    assert float(value) == pytest.approx(expected, rel=4 * jnp.finfo(case["dtype"]).eps, abs=1e-45)
+    assert float(value) == pytest.approx(expected, rel=4 * float(jnp.finfo(case["dtype"]).eps), abs=1e-45)
     if np.isfinite(expected):
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((first, second)))
 

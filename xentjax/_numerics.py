@@ -423,7 +423,7 @@ def tilted_mean(t: Array) -> Array:
     near, far, nodes, terms = _tilted(t)
     size = jnp.abs(far)
     # of the distance from the end where the density is largest
-    distance = 1 / size + 1 / jnp.expm1(-size) + 1
+    distance = 1 / size + jnp.exp(-size) / jnp.expm1(-size)
     mean = jnp.sum(nodes * terms, -1) / jnp.sum(terms, -1)
     return jnp.where(near, mean, jnp.where(far < 0, distance, 1 - distance))
 

@@ -10,6 +10,7 @@ from xentjax._numerics import log1p_over, log_mean_exp, log_mean_exp_bregman, ti
 from xentjax._special import log1mexp
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
+from xentjax.families.kumaraswamy import by_nodes
 from xentjax.parameters import CLOSED_UNIT_INTERVAL, Parameter, unit_interval
 from xentjax.statistics import identity, logit_of, square
 
@@ -24,7 +25,7 @@ class ContinuousBernoulli(Family):
 
     >>> import xentjax as xj
     >>> round(xj.ContinuousBernoulli(0.8).mean.item(), 5)
-    0.61201
+    0.61199
 
     See also: numpyro and torch have the same name and parameter; an exponential distribution cut off at 1.
 
@@ -47,8 +48,19 @@ class ContinuousBernoulli(Family):
         return logit_of(jnp.asarray(self.probs))
 
     def expectations(self) -> dict:
-        t = self._tilt()
-        return {identity: self.mean, square: self.variance, cumulant: lambda s: log_mean_exp_bregman(t, s)}
+        t, mean = self._tilt(), self.mean
+        low = t < 0
+        size = jnp.where(low, t, -t)
+
+        def log_prob(log_x: Array, log_rest: Array) -> Array:
+            return size * jnp.exp(jnp.where(low, log_x, log_rest)) - log_mean_exp(size)
+
+        return {
+            **by_nodes(log_prob, jnp.log(mean), jnp.log(tilted_mean(-t)), *self.coordinate()),
+            identity: mean,
+            square: self.variance,
+            cumulant: lambda s: log_mean_exp_bregman(t, s),
+        }
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -103,5 +115,5 @@ class ContinuousBernoulli(Family):
         return log_mean_exp_bregman(self._tilt(), jnp.where(up, step, -step))
 
     def coordinate(self) -> tuple[Array, Array]:
-        m = self.mean
-        return logit_of(m), jnp.ones_like(m)
+        t = self._tilt()
+        return jnp.log(tilted_mean(t)) - jnp.log(tilted_mean(-t)), jnp.ones_like(t)

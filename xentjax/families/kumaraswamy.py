@@ -1,5 +1,6 @@
 """The Kumaraswamy distribution."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import jax
@@ -70,12 +71,12 @@ class Kumaraswamy(Family):
         gap = self._powers(jnp.ones_like(a))
         log_mean = self._mean_log() + gap
         return {
+            **by_nodes(lambda log_x, _: self._log_prob(log_x), log_mean, log1mexp(log_mean), *self.coordinate()),
             identity: jnp.exp(log_mean),
             minus_log: gap,
             log: self._mean_log(),
             log_square: (jnp.pi**2 / 6 - trigamma(1 + b)) / (a * a),
             log_cumulant: self._powers,
-            **self._by_nodes(log_mean),
         }
 
     def _mean_log(self) -> Array:
@@ -88,28 +89,6 @@ class Kumaraswamy(Family):
         starts = jnp.stack([jnp.ones_like(step), jnp.broadcast_to(1 + b, step.shape)])
         first, second = log_gamma_rise(starts, jnp.broadcast_to(step, starts.shape))  # compiled once for both
         return jnp.where(finite, first - second, jnp.inf)
-
-    def _by_nodes(self, log_mean: Array) -> dict:
-        """The variance and what involves log(1 − x), by a fixed rule along the logit u, from which both logs follow."""
-        loc, scale = stop_gradient(self.coordinate())
-        nodes, weights = _nodes.real_line(NUM_NODES, loc.dtype)
-        u = loc + scale * nodes
-        log_x, log_rest = -jax.nn.softplus(-u), -jax.nn.softplus(u)
-        mass = jnp.exp(self._log_prob(log_x) + log_x + log_rest) * scale * weights
-        there = mass > 0
-        mass, u, log_rest = jnp.where(there, mass, 0.0), jnp.where(there, u, loc), jnp.where(there, log_rest, 0.0)
-        ratio = jnp.exp(log_rest - log1mexp(log_mean))
-        center = mass @ u
-        # x or 1 − x, the one that is small, less its mean
-        low = log_mean < -0.5
-        part = jnp.where(there, jnp.exp(jnp.where(low, log_x, log_rest)), 0.0)
-        return {
-            square: mass @ (part - (mass @ part) / jnp.sum(mass)) ** 2,
-            minus_log1m: mass @ jnp.where(there, linear_minus_log(ratio - 1, ratio), 0.0),
-            logit: center,
-            logit_square: mass @ (u - center) ** 2,
-            logit_softplus: mass @ logit_softplus.gap(u, center),
-        }
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -157,3 +136,39 @@ class Kumaraswamy(Family):
         log_x = self._log_inverse(jnp.asarray([0.1727, 0.6931, 1.8413], jnp.result_type(self.alpha)))
         low, middle, high = log_x - log1mexp(log_x)
         return middle, 0.5 * (high - low)
+
+
+def by_nodes(log_prob: Callable, log_mean: Array, log_mean_rest: Array, loc: Array, scale: Array) -> dict:
+    """The variance and what involves log x and log(1 − x), by a fixed rule along the logit u, which gives both logs.
+
+    Args:
+      log_prob: the log-density, from log x and log(1 − x).
+      log_mean, log_mean_rest: log E x and log(1 − E x).
+      loc, scale: of the logit, roughly.
+    """
+    loc, scale = stop_gradient((loc, scale))
+    nodes, weights = _nodes.real_line(NUM_NODES, loc.dtype)
+    u = loc + scale * nodes
+    log_x, log_rest = -jax.nn.softplus(-u), -jax.nn.softplus(u)
+    mass = jnp.exp(log_prob(log_x, log_rest) + log_x + log_rest) * scale * weights
+    there = mass > 0
+    mass, u = jnp.where(there, mass, 0.0), jnp.where(there, u, loc)
+    log_x, log_rest = jnp.where(there, log_x, log_mean), jnp.where(there, log_rest, log_mean_rest)
+    center, center_log = mass @ u, mass @ log_x
+
+    def gap(log_part: Array, log_mean: Array) -> Array:
+        ratio = jnp.exp(log_part - log_mean)
+        return mass @ linear_minus_log(ratio - 1, ratio)
+
+    # x or 1 − x, the one that is small, less its mean
+    part = jnp.exp(jnp.where(log_mean < -0.5, log_x, log_rest))
+    return {
+        square: mass @ (part - (mass @ part) / jnp.sum(mass)) ** 2,
+        minus_log: gap(log_x, log_mean),
+        minus_log1m: gap(log_rest, log_mean_rest),
+        log: center_log,
+        log_square: mass @ (log_x - center_log) ** 2,
+        logit: center,
+        logit_square: mass @ (u - center) ** 2,
+        logit_softplus: mass @ logit_softplus.gap(u, center),
+    }
