@@ -6,6 +6,7 @@ cancellation costs nothing.
 
 import dataclasses
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ import scipy.stats
 from mpmath import mp
 
 import xentjax as xj
-from xentjax.parameters import BINARY, REAL, UNIT_INTERVAL
+from xentjax.parameters import CIRCLE, CLOSED_UNIT_INTERVAL, NON_NEGATIVE, REAL, UNIT_INTERVAL, named_leaves
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +101,38 @@ def _gumbel_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     return -mp.log(r) + d + r * mp.euler + mp.exp(-d) * mp.gamma(1 + r) - mp.euler - 1
 
 
+def _generalized_gamma_kl(a: Any, scale: Any, p: Any, b: Any, q_scale: Any, q: Any) -> Any:
+    norm = mp.log(p / q) + mp.loggamma(b) - mp.loggamma(a) + b * q * mp.log(q_scale) - a * p * mp.log(scale)
+    log_mean = mp.log(scale) + mp.digamma(a) / p
+    return norm + (a * p - b * q) * log_mean - a + (scale / q_scale) ** q * mp.gamma(a + q / p) / mp.gamma(a)
+
+
+def _inverse_gaussian_kl(mean: Any, shape: Any, q_mean: Any, q_shape: Any) -> Any:
+    distance = (mean - q_mean) ** 2 / (q_mean**2 * mean) + 1 / shape
+    return (mp.log(shape / q_shape) + q_shape * distance - 1) / 2
+
+
+def _continuous_bernoulli_kl(p: Any, q: Any) -> Any:
+    t, u = mp.log(p / (1 - p)), mp.log(q / (1 - q))
+    mean = 1 / (1 - mp.exp(-t)) - 1 / t
+    return (t - u) * mean - mp.log(mp.expm1(t) / t) + mp.log(mp.expm1(u) / u)
+
+
+def _gompertz_kl(c: Any, rate: Any, d: Any, q_rate: Any) -> Any:
+    k = q_rate / rate
+    power = mp.exp(c) * c**-k * mp.gammainc(k + 1, c)
+    return mp.log(c * rate / (d * q_rate)) + (1 - k) * mp.exp(c) * mp.e1(c) - 1 + d * (power - 1)
+
+
+def _von_mises_kl(loc: Any, k: Any, q_loc: Any, m: Any) -> Any:
+    norms = mp.log(mp.besseli(0, m) / mp.besseli(0, k))
+    return norms + mp.besseli(1, k) / mp.besseli(0, k) * (k - m * mp.cos(loc - q_loc))
+
+
+def _wrapped_cauchy_kl(loc: Any, r: Any, q_loc: Any, s: Any) -> Any:
+    return mp.log((1 + (r * s) ** 2 - 2 * r * s * mp.cos(loc - q_loc)) / ((1 - r * r) * (1 - s * s)))
+
+
 def _laplace_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     d = abs(loc - q_loc)
     return mp.log(q_scale / scale) + (d + scale * mp.exp(-d / scale)) / q_scale - 1
@@ -131,8 +164,64 @@ def _weibull_kl(k: Any, scale: Any, q_k: Any, q_scale: Any) -> Any:
     return norm + (k - q_k) * (mp.log(scale) - mp.euler / k) + (scale / q_scale) ** q_k * mp.gamma(q_k / k + 1) - 1
 
 
+# scipy lacks these distributions, or cuts the circle elsewhere
+
+
+def _continuous_bernoulli(probs: Any) -> Any:
+    t = np.log(probs) - np.log1p(-probs)
+    return types.SimpleNamespace(
+        logpdf=lambda x: t * x - np.log(np.expm1(t) / t), ppf=lambda u: np.log1p(np.multiply(u, np.expm1(t))) / t
+    )
+
+
+def _kumaraswamy(a: Any, b: Any) -> Any:
+    return types.SimpleNamespace(
+        logpdf=lambda x: np.log(a * b) + (a - 1) * np.log(x) + (b - 1) * np.log1p(-(x**a)),
+        ppf=lambda u: (-np.expm1(np.log1p(np.negative(u)) / b)) ** (1 / a),
+    )
+
+
+def _logit_normal(loc: Any, scale: Any) -> Any:
+    normal = st.norm(loc, scale)
+    return types.SimpleNamespace(
+        logpdf=lambda x: normal.logpdf(scipy.special.logit(x)) - np.log(x) - np.log1p(-x),
+        ppf=lambda u: scipy.special.expit(normal.ppf(u)),
+    )
+
+
+def _circular(loc: Any, centered: Any) -> Any:
+    """A distribution about 0, moved: its points are put between −π and π."""
+    return types.SimpleNamespace(
+        logpdf=lambda x: centered.logpdf(np.mod(x - loc, 2 * np.pi)),
+        ppf=lambda u: np.mod(centered.ppf(u) + loc + np.pi, 2 * np.pi) - np.pi,
+    )
+
+
 def _rows(family: type, pairs: list, reference: Any = None, kl: Any = None) -> list[Row]:
     return [Row(family, p, q, reference, kl) for p, q in pairs]
+
+
+def _logarithmic_kl(p: Any, q: Any) -> Any:
+    mean = -p / ((1 - p) * mp.log(1 - p))
+    return mp.log(p / q) * mean + mp.log(mp.log(1 - q) / mp.log(1 - p))
+
+
+def _zeta_kl(s: Any, low: Any, t: Any, _: Any) -> Any:
+    slope = mp.zeta(s, low, 1) / mp.zeta(s, low)
+    return mp.log(mp.zeta(t, low) / mp.zeta(s, low)) - (t - s) * slope
+
+
+def _conway_maxwell_poisson_kl(rate: Any, nu: Any, q_rate: Any, q_nu: Any) -> Any:
+    reach = range(int(rate + 12 * mp.sqrt(rate / nu) + 150 / nu) + 20)
+    factorials = [mp.loggamma(k + 1) for k in reach]
+
+    def log_probs(rate: Any, nu: Any) -> list:
+        terms = [nu * (k * mp.log(rate) - f) for k, f in zip(reach, factorials, strict=True)]
+        norm = mp.log(mp.fsum(map(mp.exp, terms)))
+        return [term - norm for term in terms]
+
+    pairs = zip(log_probs(rate, nu), log_probs(q_rate, q_nu), strict=True)
+    return mp.fsum(mp.exp(a) * (a - b) for a, b in pairs)
 
 
 st = scipy.stats
@@ -152,6 +241,21 @@ ROWS = [
         lambda a, b, c, d: _dirichlet_kl([a, b], [c, d]),
     ),
     *_rows(
+        xj.BetaPrime,
+        [((2.0, 3.5), (1.5, 2.8)), ((0.3, 2.5), (0.5, 3.2)), ((1e4, 1e4), (1.02e4, 9e3))],
+        st.betaprime,
+        lambda a, b, c, d: _dirichlet_kl([a, b], [c, d]),
+    ),
+    *_rows(
+        xj.BetaBinomial,
+        [
+            ((12.0, 2.0, 3.5), (12.0, 1.5, 0.8)),
+            ((20.0, 1e6, 3e6), (20.0, 1.1e6, 2.9e6)),
+            ((9.0, 0.2, 0.1), (9.0, 0.3, 1.0)),
+        ],
+        st.betabinom,
+    ),
+    *_rows(
         xj.Categorical,
         [(([0.1, -1.2, 0.7],), ([1.0, 0.0, -0.5],)), (([0.0, -14.0, 5.0],), ([1.0, -12.0, 3.0],))],
         lambda logits: st.rv_discrete(values=(range(len(logits)), scipy.special.softmax(logits))),
@@ -164,6 +268,24 @@ ROWS = [
         _cauchy_kl,
     ),
     *_rows(
+        xj.Chi,
+        [((2.5,), (4.0,)), ((0.6,), (0.9,)), ((1e4,), (1.02e4,))],
+        st.chi,
+        lambda p, q: _gamma_kl(p / 2, 1, q / 2, 1),
+    ),
+    *_rows(
+        xj.ChiSquared,
+        [((2.5,), (4.0,)), ((0.6,), (0.9,)), ((1e4,), (1.02e4,))],
+        st.chi2,
+        lambda p, q: _gamma_kl(p / 2, 1, q / 2, 1),
+    ),
+    *_rows(
+        xj.ConwayMaxwellPoisson,
+        [((3.0, 0.7), (4.0, 0.8)), ((0.01, 2.0), (0.02, 1.5)), ((500.0, 20.0), (505.0, 19.0))],
+        None,
+        _conway_maxwell_poisson_kl,
+    ),
+    *_rows(
         xj.Dirichlet,
         [(([2.0, 3.5, 1.2],), ([1.0, 1.5, 2.0],)), (([1e4, 2e4, 3e4],), ([1.02e4, 2.1e4, 2.9e4],))],
         st.dirichlet,
@@ -174,6 +296,12 @@ ROWS = [
         [((0.7,), (2.0,)), ((1e-4,), (3e-4,))],
         lambda rate: st.expon(scale=1 / rate),
         lambda p, q: mp.log(p / q) + q / p - 1,
+    ),
+    *_rows(
+        xj.Frechet,
+        [((2.7, 1.2), (3.1, 2.0)), ((4.0, 0.3), (3.0, 0.2))],
+        lambda k, scale: st.invweibull(k, scale=scale),
+        lambda k, scale, q_k, q_scale: _weibull_kl(k, 1 / scale, q_k, 1 / q_scale),
     ),
     *_rows(
         xj.Gamma,
@@ -201,6 +329,12 @@ ROWS = [
         lambda loc, scale, shape: st.gennorm(shape, loc, scale),
     ),
     *_rows(
+        xj.GeneralizedGamma,
+        [((1.5, 1.2, 0.9), (2.0, 1.0, 1.4)), ((0.5, 2.0, 3.0), (0.7, 1.5, 2.5)), ((3.0, 1e-3, 0.5), (2.0, 2e-3, 0.6))],
+        lambda a, scale, p: st.gengamma(a, p, scale=scale),
+        _generalized_gamma_kl,
+    ),
+    *_rows(
         xj.Geometric,
         [((0.3,), (0.55,)), ((0.02,), (0.03,))],
         lambda probs: st.geom(probs, loc=-1),
@@ -211,6 +345,24 @@ ROWS = [
         [((0.5, 1.2), (-0.3, 2.0)), ((30.0, 0.5), (30.5, 0.4))],
         st.gumbel_r,
         _gumbel_kl,
+    ),
+    *_rows(
+        xj.HalfNormal,
+        [((1.2,), (2.0,)), ((1e-4,), (3e-4,))],
+        lambda scale: st.halfnorm(scale=scale),
+        lambda p, q: _normal_kl(0, p, 0, q),
+    ),
+    *_rows(
+        xj.InverseGamma,
+        [((2.5, 1.3), (3.0, 0.4)), ((6.0, 1e-3), (5.0, 2e-3)), ((1e4, 2.0), (1.02e4, 2.1))],
+        lambda a, scale: st.invgamma(a, scale=scale),
+        _gamma_kl,
+    ),
+    *_rows(
+        xj.InverseGaussian,
+        [((0.8, 1.3), (1.5, 0.4)), ((20.0, 1.0), (15.0, 0.7)), ((3.0, 1e5), (3.02, 9e4))],
+        lambda mean, shape: st.invgauss(mean / shape, scale=shape),
+        _inverse_gaussian_kl,
     ),
     *_rows(
         xj.Laplace,
@@ -236,6 +388,18 @@ ROWS = [
         _moyal_kl,
     ),
     *_rows(
+        xj.Maxwell,
+        [((1.2,), (2.0,)), ((1e-4,), (3e-4,))],
+        lambda scale: st.maxwell(scale=scale),
+        lambda p, q: 3 * _normal_kl(0, p, 0, q),
+    ),
+    *_rows(
+        xj.LogarithmicSeries,
+        [((0.6,), (0.8,)), ((1e-4,), (3e-4,)), ((0.98,), (0.95,))],
+        st.logser,
+        _logarithmic_kl,
+    ),
+    *_rows(
         xj.MultivariateNormal,
         [
             (([0.5, -1.0], [[2.0, 0.3], [0.3, 0.5]]), ([0.0, -0.5], [[1.0, -0.2], [-0.2, 0.8]])),
@@ -243,6 +407,13 @@ ROWS = [
         ],
         st.multivariate_normal,
         _multivariate_normal_kl,
+    ),
+    *_rows(
+        xj.Nakagami,
+        # of a spread with no exact root the rounding would show, a concentration as large times
+        [((1.7, 1.2), (0.9, 2.0)), ((0.3, 5.0), (0.4, 4.0)), ((1e4, 4.0), (1.02e4, 4.1))],
+        lambda m, spread: st.nakagami(m, scale=np.sqrt(spread)),
+        lambda m, spread, q_m, q_spread: _gamma_kl(m, m / spread, q_m, q_m / q_spread),
     ),
     *_rows(
         xj.NegativeBinomial,
@@ -271,6 +442,12 @@ ROWS = [
         lambda loc, scale, shape: st.skewnorm(shape, loc, scale),
     ),
     *_rows(
+        xj.Rayleigh,
+        [((1.2,), (2.0,)), ((1e-4,), (3e-4,))],
+        lambda scale: st.rayleigh(scale=scale),
+        lambda p, q: 2 * _normal_kl(0, p, 0, q),
+    ),
+    *_rows(
         xj.StudentT,
         [((5.0, 0.5, 1.2), (7.0, 0.0, 1.0)), ((1e6, 0.5, 1.2), (1e5, 0.0, 1.0)), ((2.5, 0.0, 0.1), (3.5, 0.1, 0.1))],
         st.t,
@@ -286,6 +463,72 @@ ROWS = [
         [((1.7, 1.2), (0.9, 2.0)), ((0.6, 0.5), (0.8, 0.7)), ((20.0, 3.0), (18.0, 3.1))],
         lambda k, scale: st.weibull_min(k, scale=scale),
         _weibull_kl,
+    ),
+    *_rows(
+        xj.BurrXII,
+        [
+            ((1.7, 2.2, 1.2), (2.0, 1.5, 1.0)),
+            ((6.0, 0.6, 0.5), (5.0, 0.8, 0.7)),
+            ((3.0, 300.0, 9.0), (2.5, 200.0, 8.0)),
+        ],
+        lambda c, d, scale: st.burr12(c, d, scale=scale),
+    ),
+    *_rows(
+        xj.ContinuousBernoulli,
+        [((0.3,), (0.8,)), ((0.5001,), (0.4999,)), ((1e-6,), (3e-6,))],
+        _continuous_bernoulli,
+        _continuous_bernoulli_kl,
+    ),
+    *_rows(
+        xj.GeneralizedPareto,
+        [((1.2, 0.3), (1.0, 0.1)), ((1.2, -0.2), (1.5, -0.1)), ((0.7, 1e-6), (0.8, 0.0))],
+        lambda scale, shape: st.genpareto(shape, scale=scale),
+    ),
+    *_rows(
+        xj.Gompertz,
+        [((1.0, 0.8), (0.7, 0.5)), ((1e-3, 2.0), (2e-3, 1.8)), ((50.0, 0.02), (40.0, 0.03))],
+        lambda c, rate: st.gompertz(c, scale=1 / rate),
+        _gompertz_kl,
+    ),
+    *_rows(
+        xj.Kumaraswamy,
+        [((2.5, 1.3), (1.5, 0.8)), ((0.7, 3.0), (0.5, 2.0)), ((100.0, 400.0), (110.0, 380.0))],
+        _kumaraswamy,
+    ),
+    *_rows(
+        xj.LogLogistic,
+        [((3.5, 1.2), (4.0, 2.0)), ((20.0, 0.01), (18.0, 0.012))],
+        lambda c, scale: st.fisk(c, scale=scale),
+    ),
+    *_rows(
+        xj.LogitNormal,
+        [((0.3, 1.2), (-0.2, 0.9)), ((-4.0, 0.01), (-4.01, 0.02)), ((0.5, 2.5), (0.0, 2.0))],
+        _logit_normal,
+        _normal_kl,
+    ),
+    *_rows(
+        xj.Lomax,
+        [((3.5, 1.2), (4.0, 2.0)), ((1e4, 2e4), (2e4, 3e4))],
+        lambda a, scale: st.lomax(a, scale=scale),
+    ),
+    *_rows(
+        xj.VonMises,
+        [((0.3, 1.2), (-1.0, 0.7)), ((-3.1, 0.01), (2.0, 0.02)), ((1.0, 1e4), (1.01, 1.2e4))],
+        lambda loc, k: _circular(loc, st.vonmises(k)),
+        _von_mises_kl,
+    ),
+    *_rows(
+        xj.WrappedCauchy,
+        [((0.3, 0.6), (-1.0, 0.4)), ((-3.1, 0.01), (2.0, 0.02)), ((1.0, 0.99), (1.01, 0.95))],
+        lambda loc, r: _circular(loc, st.wrapcauchy(r)),
+        _wrapped_cauchy_kl,
+    ),
+    *_rows(
+        xj.Zeta,
+        # of light tails: those beyond the points of a reference must be nothing
+        [((7.0, 1.0), (6.5, 1.0)), ((30.0, 1.0), (25.0, 1.0)), ((20.0, 10.0), (18.0, 10.0))],
+        None,
+        _zeta_kl,
     ),
     Row(
         xj.Mixture,
@@ -332,6 +575,11 @@ def num_points(p: Any) -> int:
     return POINTS // len(p.weights) if isinstance(p, xj.Mixture) else POINTS
 
 
+def fitted(p: Any) -> list[bool]:
+    """Of each leaf, whether a fit may move it: a number of trials is no parameter to differentiate in."""
+    return [leaf.support.free is not None for leaf in named_leaves(p)]
+
+
 @functools.cache
 def conditioning(row: Row) -> float:
     """What a rounding of the points, or of their logarithms, amounts to in standard deviations, in units of eps."""
@@ -339,6 +587,10 @@ def conditioning(row: Row) -> float:
         mean, variance = row.parameters[0], row.parameters[1] ** 2
     elif row.scalar:
         x, weights = points(row, "float64")
+        if row.make("float64").support == CIRCLE:  # π beside the median distance from the mean direction
+            distance = np.abs(np.angle(np.exp(1j * x) * np.conj(weights @ np.exp(1j * x))))
+            order = np.argsort(distance)
+            return float(np.pi / distance[order][np.searchsorted(np.cumsum(weights[order]), 0.5)])
         mean, variance = weights @ x, weights @ (x - weights @ x) ** 2
     else:
         p = row.make("float64")
@@ -350,12 +602,13 @@ def inside(p: Any) -> np.ndarray:
     """Three values of the support, its end among them where that belongs to it; together in no smaller support."""
     support = p.support
     if support.discrete:
-        return np.array([0.0, 1.0, 1.0 if support == BINARY else 2.0 if isinstance(p, xj.Categorical) else 7.0])
+        low, high = ends(p)
+        return np.array([low, low + 1, min(high, low + 30)])
     if moves(p):
         low, high = ends(p)
         return np.clip([-3.0, 0.5 * (low + high) if np.isfinite(high - low) else float(p.interior), 2.5], low, high)
-    end = -3.0 if support == REAL else 0.0 if isinstance(p, xj.Exponential) else 1e-6
-    return np.array([end, 0.25, 0.75 if support == UNIT_INTERVAL else 2.5])
+    end = -3.0 if support in (REAL, CIRCLE) else 0.0 if support in (NON_NEGATIVE, CLOSED_UNIT_INTERVAL) else 1e-6
+    return np.array([end, 0.25, 0.75 if support in (UNIT_INTERVAL, CLOSED_UNIT_INTERVAL) else 2.5])
 
 
 def outside(p: Any) -> np.ndarray:
@@ -368,6 +621,10 @@ def outside(p: Any) -> np.ndarray:
         return np.array([-np.inf, np.inf, np.inf])
     if support == UNIT_INTERVAL:
         return np.array([-0.5, 0.0, 1.0])
+    if support == CLOSED_UNIT_INTERVAL:
+        return np.array([-0.5, 1.5, np.inf])
+    if support == CIRCLE:
+        return np.array([-np.inf, 3.2, 7.0])
     return np.array([-1.0, np.inf, 0.5 if support.discrete else -1e-6])
 
 

@@ -24,14 +24,35 @@ ADAM = optax.adam(0.05)
 _normals = xj.Normal(jnp.array([-2.0, 2.0]), jnp.array([0.8, 1.2]))
 _mixture = xj.Mixture(jnp.array([0.4, 0.6]), _normals)
 
+
+def _unit(x):
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def _squares(z):
+    return z @ np.swapaxes(z, -1, -2)
+
+
 # name: what to fit, data of a given size, and a value that the model excludes
 TABLE = {
     "Bernoulli": (xj.Bernoulli, lambda rng, n: rng.binomial(1, 0.3, n), 0.5),
     "Beta": (xj.Beta, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
+    "BetaPrime": (xj.BetaPrime, lambda rng, n: rng.gamma(2.0, 1.0, n) / rng.gamma(3.0, 1.0, n), -1.0),
     "Categorical": (xj.Categorical(jnp.zeros(3)), lambda rng, n: rng.choice(3, n, p=[0.5, 0.2, 0.3]), 3),
     "Cauchy": (xj.Cauchy, lambda rng, n: 1.0 + 2.0 * rng.standard_cauchy(n), jnp.inf),
+    "Chi": (xj.Chi, lambda rng, n: np.sqrt(rng.chisquare(2.5, n)), -1.0),
+    "ChiSquared": (xj.ChiSquared, lambda rng, n: rng.chisquare(2.5, n), -1.0),
+    "BurrXII": (xj.BurrXII, lambda rng, n: 2.0 * (rng.uniform(size=n) ** -0.5 - 1) ** (1 / 3), -1.0),
+    "ContinuousBernoulli": (xj.ContinuousBernoulli, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
+    "BetaBinomial": (
+        xj.BetaBinomial(9.0, 1.0, 1.0),
+        lambda rng, n: rng.binomial(9, rng.beta(2.0, 3.0, n)),
+        9.5,
+    ),
+    "ConwayMaxwellPoisson": (xj.ConwayMaxwellPoisson, lambda rng, n: rng.negative_binomial(4, 0.5, n), -1.0),
     "Dirichlet": (xj.Dirichlet, lambda rng, n: rng.dirichlet([2.0, 3.5, 1.2], n), 0.7),
     "Exponential": (xj.Exponential, lambda rng, n: rng.exponential(2.0, n), -1.0),
+    "Frechet": (xj.Frechet, lambda rng, n: 2.0 / rng.weibull(1.5, n), 0.0),
     "Gamma": (xj.Gamma, lambda rng, n: rng.gamma(3.0, 2.0, n), -1.0),
     "GeneralizedExtremeValue": (
         xj.GeneralizedExtremeValue,
@@ -45,26 +66,61 @@ TABLE = {
     ),
     "Geometric": (xj.Geometric, lambda rng, n: rng.geometric(0.3, n) - 1, 0.5),
     "Gumbel": (xj.Gumbel, lambda rng, n: rng.gumbel(1.0, 2.0, n), jnp.inf),
+    "GeneralizedPareto": (xj.GeneralizedPareto, lambda rng, n: 2.0 * rng.pareto(3.0, n), -1.0),
+    "Gompertz": (xj.Gompertz, lambda rng, n: 2.0 * np.log1p(rng.exponential(2.0, n)), -1.0),
+    "Kumaraswamy": (xj.Kumaraswamy, lambda rng, n: rng.beta(2.0, 3.0, n), 1.5),
+    "Independent": (
+        xj.Independent(xj.Gamma(jnp.ones(2), jnp.ones(2))),
+        lambda rng, n: rng.gamma(3.0, [1.0, 5.0], (n, 2)),
+        -1.0,
+    ),
     "Laplace": (xj.Laplace, lambda rng, n: rng.laplace(1.0, 2.0, n), jnp.inf),
+    "LogLogistic": (xj.LogLogistic, lambda rng, n: np.exp(rng.logistic(1.0, 0.5, n)), 0.0),
     "LogNormal": (xj.LogNormal, lambda rng, n: rng.lognormal(2.0, 0.5, n), 0.0),
     "Logistic": (xj.Logistic, lambda rng, n: rng.logistic(1.0, 2.0, n), jnp.inf),
+    "GeneralizedGamma": (xj.GeneralizedGamma, lambda rng, n: 2.0 * np.sqrt(rng.gamma(0.7, 1.0, n)), -1.0),
+    "HalfNormal": (xj.HalfNormal, lambda rng, n: np.abs(rng.normal(0.0, 2.0, n)), -1.0),
+    "InverseGamma": (xj.InverseGamma, lambda rng, n: 2.0 / rng.gamma(3.0, 1.0, n), 0.0),
+    "InverseGaussian": (xj.InverseGaussian, lambda rng, n: rng.wald(2.0, 3.0, n), 0.0),
+    "Maxwell": (xj.Maxwell, lambda rng, n: 2.0 * np.sqrt(rng.chisquare(3.0, n)), -1.0),
+    "LogitNormal": (xj.LogitNormal, lambda rng, n: 1 / (1 + np.exp(rng.normal(1.0, 2.0, n))), 1.5),
+    "Lomax": (xj.Lomax, lambda rng, n: 2.0 * rng.pareto(3.0, n), -1.0),
     "Mixture": (_mixture, lambda rng, n: rng.choice([-2.0, 2.0], n) + rng.normal(size=n), jnp.inf),
     "Moyal": (xj.Moyal, lambda rng, n: 1.0 - 4.0 * np.log(abs(rng.normal(size=n))), jnp.inf),
+    "LogarithmicSeries": (xj.LogarithmicSeries, lambda rng, n: rng.logseries(0.7, n), 0.0),
+    "Multinomial": (xj.Multinomial, lambda rng, n: rng.multinomial(6, [0.2, 0.5, 0.3], n), 0.5),
     "MultivariateNormal": (
         xj.MultivariateNormal,
         lambda rng, n: rng.multivariate_normal([1.0, 1.0], [[2.0, 0.6], [0.6, 1.0]], n),
+        jnp.inf,
+    ),
+    "Nakagami": (xj.Nakagami, lambda rng, n: np.sqrt(rng.gamma(2.0, 1.5, n)), -1.0),
+    "MultivariateStudentT": (
+        xj.MultivariateStudentT,
+        lambda rng, n: (
+            rng.multivariate_normal([1.0, 1.0], [[2.0, 0.6], [0.6, 1.0]], n) / rng.gamma(2.0, 0.5, (n, 1)) ** 0.5
+        ),
         jnp.inf,
     ),
     "NegativeBinomial": (xj.NegativeBinomial, lambda rng, n: rng.negative_binomial(2, 1 / 3, n), -1.0),
     "Normal": (xj.Normal, lambda rng, n: rng.normal(1.0, 2.0, n), jnp.inf),
     "Poisson": (xj.Poisson, lambda rng, n: rng.poisson(3.0, n), 1.5),
     "SkewNormal": (xj.SkewNormal, lambda rng, n: 3.0 * abs(rng.normal(size=n)) + rng.normal(size=n), jnp.inf),
+    "Rayleigh": (xj.Rayleigh, lambda rng, n: rng.rayleigh(2.0, n), -1.0),
     "StudentT": (xj.StudentT, lambda rng, n: 1.0 + 2.0 * rng.standard_t(3.0, n), jnp.inf),
     "Uniform": (xj.Uniform, lambda rng, n: rng.uniform(1.0, 3.0, n), jnp.inf),
+    "VonMises": (xj.VonMises, lambda rng, n: rng.vonmises(3.0, 2.0, n), 7.0),
     "Weibull": (xj.Weibull, lambda rng, n: 2.0 * rng.weibull(1.5, n), -1.0),
+    "WrappedCauchy": (xj.WrappedCauchy, lambda rng, n: 2 * np.arctan(0.3 * rng.standard_cauchy(n)), 7.0),
+    "VonMisesFisher": (xj.VonMisesFisher, lambda rng, n: _unit(rng.normal([1.0, 0.5, -1.0], 0.7, (n, 3))), 0.3),
+    "Wishart": (xj.Wishart, lambda rng, n: _squares(rng.normal(size=(n, 2, 5))), -1.0),
+    "Zeta": (xj.Zeta, lambda rng, n: rng.zipf(3.0, n), 0.0),
 }
 # scalars whose start is already the answer, up to the rounding of the means
-CLOSED = ("Bernoulli", "Exponential", "Geometric", "Laplace", "LogNormal", "Normal", "Poisson")
+CLOSED = (
+    *("Bernoulli", "Exponential", "Geometric", "HalfNormal", "Laplace", "LogNormal", "Maxwell", "Normal", "Poisson"),
+    "Rayleigh",
+)
 
 every_family = pytest.mark.parametrize("name", TABLE)
 

@@ -20,8 +20,18 @@ MODULES = {
 
 # Imports point to lower levels; within a level they are free, as long as they make no circle.
 LEVELS = [
-    {"_numerics", "_special", "records", "parameters", "statistics", "cumulants", "_nodes"},
-    {"sources", "information"},
+    {
+        "_numerics",
+        "_special",
+        "_softmax",
+        "_divergence_terms",
+        "_nodes",
+        "records",
+        "parameters",
+        "statistics",
+        "cumulants",
+    },
+    {"sources", "information", "divergences", "powers", "generators", "joint"},
     {"families"},
     {"models"},
     {"certificates", "minimization", "objectives", "results", "admission", "estimation"},

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import digamma_gap, expm1_minus, log_factorial_gap, log_gamma_rise, relative_entropy_term
-from xentjax.statistics import Center, Spread, identity, log
+from xentjax.statistics import Center, Spread, identity, log, minus_log
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def exponential(exponent: Array) -> Spread:
     return _exponential(f"exp({exponent} x)", cumulant, exponent, exponential)
 
 
-def power(exponent: Array) -> Spread:
+def power(exponent: Any) -> Spread:
     """x^k as a function of log x, relative to its value at the centre: exp(k (y − m)) − 1 − k (y − m)."""
     return _exponential(f"x^{exponent}", log_cumulant, exponent, power)
 
@@ -52,9 +52,25 @@ def _exponential(name: str, key: Cumulant, exponent: Array, kind: Callable) -> S
         return jnp.exp(exponent * (m - c))
 
     def derive(table: dict) -> Array | None:
-        return jnp.expm1(table[key](exponent)) if key in table else None
+        if key not in table:
+            return None
+        constant = isinstance(exponent, (int, float))  # of no precision of its own
+        return jnp.expm1(table[key](jnp.full_like(table[key.center], exponent) if constant else exponent))
 
     return Spread(name, key.center, gap, exponent, kind, rescale, derive=derive)
+
+
+def _inverse_spread(table: dict) -> Array | None:
+    # E x · E 1/x = exp(K(1) + K(−1)) with K the cumulant function of log x
+    if log_cumulant not in table or minus_log not in table:
+        return None
+    mean = jnp.asarray(table[identity])
+    finite = jnp.isfinite(mean)
+    product = table[minus_log] + table[log_cumulant](jnp.full_like(mean, -1.0))
+    return jnp.where(finite, jnp.expm1(product) / mean, jnp.inf)
+
+
+inverse = Spread("1 / x", identity, lambda y, m: ((y - m) / m) ** 2 / y, derive=_inverse_spread)
 
 
 def _log_factorial_gap(y: Array, m: Array) -> Array:
@@ -88,8 +104,8 @@ def log_gamma_of_sum(shift: Array) -> Spread:
     return Spread(name, identity, gap, shift, log_gamma_of_sum, derive=lambda table: _spread_of_sum(table, shift))
 
 
-def log_gamma_of_difference(total: Array) -> Spread:
-    """log Γ(total − x), for x ≤ total − 1."""
+def log_gamma_of_difference(total: Array, least: Any = 1.0) -> Spread:
+    """log Γ(total − x), for x ≤ total − least, with least > 0."""
 
     def gap(y: Array, m: Array) -> Array:
         return log_gamma_rise(total - m, m - y)
@@ -98,7 +114,7 @@ def log_gamma_of_difference(total: Array) -> Spread:
         if cumulant not in table:
             return None
         rest = total - table[identity]
-        return log_gamma_spread(table[cumulant], rest, jnp.ones_like(rest))
+        return log_gamma_spread(table[cumulant], rest, jnp.full_like(rest, least))
 
     return Spread(f"log Γ({total} − x)", identity, gap, total, log_gamma_of_difference, derive=derive)
 
@@ -106,6 +122,14 @@ def log_gamma_of_difference(total: Array) -> Spread:
 # Nodes of the trapezoidal rule in log t: up to a mean 1e12 times the least value the step stays below 0.28, at which
 # the rule, for a function analytic for |arg t| < π/2, errs by exp(−π² / step) < 1e-15.
 _NUM_NODES = 256
+
+
+def log_spread(cumulant: Callable[[Array], Array], mean: Array, least: Array) -> Array:
+    """log E y − E log y, from the cumulant function t → log E exp(−t (y − E y)) and a bound y ≥ least > 0.
+
+    −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t; its spread is that of E exp(−t y) − exp(−t m).
+    """
+    return _integral(cumulant, mean, least, jnp.ones_like)
 
 
 def log_gamma_spread(cumulant: Callable[[Array], Array], mean: Array, least: Array) -> Array:
@@ -116,6 +140,11 @@ def log_gamma_spread(cumulant: Callable[[Array], Array], mean: Array, least: Arr
 
     Reference: Whittaker & Watson (1927), A Course of Modern Analysis, section 12.3.
     """
+    return _integral(cumulant, mean, least, lambda t: -jnp.expm1(-t))
+
+
+def _integral(cumulant: Callable, mean: Array, least: Array, divisor: Callable[[Array], Array]) -> Array:
+    """∫ [E exp(−t y) − exp(−t m)] / divisor(t) dt / t over t > 0."""
     mean, least = jnp.asarray(mean), jnp.asarray(least)
     # below the first node the integrand is constant in t, beyond the last exp(−t least) is below the rounding
     first = jnp.log(0.1 * jnp.finfo(mean.dtype).eps / mean)
@@ -125,7 +154,7 @@ def log_gamma_spread(cumulant: Callable[[Array], Array], mean: Array, least: Arr
     k, decay = cumulant(t), t * mean[..., None]
     # exp(k − decay) = E exp(−t y) is at most 1, where exp(k) alone may be out of range
     rise = jnp.where(k < 1, jnp.expm1(jnp.minimum(k, 1.0)) * jnp.exp(-decay), jnp.exp(k - decay) - jnp.exp(-decay))
-    return step * jnp.sum(rise / -jnp.expm1(-t), -1)
+    return step * jnp.sum(rise / divisor(t), -1)
 
 
 def log_gamma_cumulant(a: Array, k: Array) -> Array:

@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from xentjax._numerics import as_float, relative_entropy_term
 from xentjax.parameters import check_parameters, named_leaves, reaches_beyond
 from xentjax.sources import Empirical, check_points, check_weights
-from xentjax.statistics import Center, Spread, from_table, summarize
+from xentjax.statistics import Center, Spread, indicators, summarize
 
 
 def in_bits(nats: ArrayLike) -> Array:
@@ -68,7 +68,7 @@ def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
             )
         check_parameters("entropy", p=p)
         return _entropy("entropy", p)
-    p = _counted(probabilities("entropy", "p", p, axis, where), where)
+    p = counted(probabilities("entropy", "p", p, axis, where), where)
     present = p != 0
     safe = jnp.where(present, p, 1.0)
     return jnp.sum(-safe * jnp.log(safe), axis=axis)
@@ -100,10 +100,12 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     `cross_entropy(labels, jax.nn.softmax(logits))`, or a `Categorical(logits=…)`.
     """
     if _is_distribution(p) or _is_distribution(q):
+        if not _is_distribution(p) and _has_categories(q):
+            return -q.log_prob_of(_matching("cross_entropy", p, q))
         p = _as_source(p)
         _check_pair("cross_entropy", p, q)
         return _cross_entropy("cross_entropy", p, q)
-    p, q = _pair("cross_entropy", p, q, axis, where)
+    p, q = pair("cross_entropy", p, q, axis, where)
     neither = (p == 0) & (q == 0)
     log_q = jnp.log(jnp.where(neither, 1.0, q))
     # p = 0 < q stays p log q, whose derivative in p is log q; only 0 log 0 is left out
@@ -140,6 +142,8 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     See also: `optax.losses.kl_divergence(log_predictions, targets)`: model first and in logarithms, with a NaN gradient
     at a target of 0; `scipy.special.kl_div`, the terms, which lose all digits when p and q are close.
     """
+    if not _is_distribution(p) and _has_categories(q):
+        p, q = _matching("kl_divergence", p, q), q.probs
     if _is_distribution(p) or _is_distribution(q):
         _check_pair("kl_divergence", p, q)
         # no density where the other has single points: neither is absolutely continuous
@@ -154,7 +158,7 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
                 "data on a few values: their frequencies as an array."
             )
         return _cross_entropy("kl_divergence", p, q) - _entropy("kl_divergence", p)
-    p, q = _pair("kl_divergence", p, q, axis, where)
+    p, q = pair("kl_divergence", p, q, axis, where)
     return jnp.sum(relative_entropy_term(p, q), axis=axis)
 
 
@@ -164,6 +168,23 @@ def _is_distribution(p: Any) -> bool:
 
 def _is_family(p: Any) -> bool:
     return hasattr(p, "expectations")
+
+
+def _has_categories(q: Any) -> bool:
+    """Whether q is a distribution on categories, next to which a vector of probabilities is one of frequencies."""
+    statistics: tuple = getattr(q, "statistics", ())
+    return len(statistics) == 1 and statistics[0].key is indicators
+
+
+def _matching(caller: str, p: Any, q: Any) -> Array:
+    """p [..., k], checked to be probabilities of the k categories of q."""
+    p, size = probabilities(caller, "p", p, -1, None), q.statistics[0].parameter
+    if p.shape[-1] != size:
+        raise ValueError(
+            f"{caller}: found {p.shape[-1]} outcomes in p and {size} categories in q, but the same outcomes are "
+            "needed; give an outcome that one lacks the probability 0."
+        )
+    return p
 
 
 def _as_source(p: Any) -> Any:
@@ -255,24 +276,25 @@ def _knows(p: Any, statistic: Center | Spread) -> bool:
     component = getattr(p, "components", None)
     if component is not None:
         return _knows(component, statistic)
-    return from_table(p.expectations(), statistic) is not None
+    return p.known(statistic) is not None
 
 
-def _pair(function: str, p: Any, q: Any, axis: int, where: ArrayLike | None) -> tuple[Array, Array]:
+def pair(function: str, p: Any, q: Any, axis: int, where: ArrayLike | None) -> tuple[Array, Array]:
+    """`p` and `q` as probabilities of the same outcomes, in one shape; 0 at the outcomes left out."""
     p, q = probabilities(function, "p", p, axis, where), probabilities(function, "q", q, axis, where)
     if p.shape[axis] != q.shape[axis]:
         raise ValueError(
             f"{function}: found {p.shape[axis]} outcomes in p and {q.shape[axis]} in q, but the same outcomes are "
             "needed; give an outcome that one lacks the probability 0."
         )
-    p, q = _counted(p, where), _counted(q, where)
+    p, q = counted(p, where), counted(q, where)
     shape = jnp.broadcast_shapes(p.shape, q.shape)
     return jnp.broadcast_to(p, shape), jnp.broadcast_to(q, shape)
 
 
-def _counted(p: Array, where: ArrayLike | None) -> Array:
-    """1 in place of the outcomes left out: every term is 0 there, with derivatives that do not see what was there."""
-    return p if where is None else jnp.where(jnp.broadcast_to(jnp.asarray(where), p.shape), p, 1.0)
+def counted(p: Array, where: ArrayLike | None) -> Array:
+    """0 in place of the outcomes left out: every term is 0 there, with derivatives that do not see what was there."""
+    return p if where is None else jnp.where(jnp.broadcast_to(jnp.asarray(where), p.shape), p, 0.0)
 
 
 def _check_pair(caller: str, p: Any, q: Any) -> None:
@@ -295,13 +317,20 @@ def _size(p: Any) -> str | None:
     """The dimensions of vectors or the number of categories, which is the last axis of a parameter."""
     component = getattr(p, "components", p)
     if component.support.ndim:
-        return f"vectors of {jnp.shape(jax.tree.leaves(component)[0])[-1]} numbers"
+        return f"vectors of {max((jnp.shape(leaf) for leaf in jax.tree.leaves(component)), key=len)[-1]} numbers"
     sizes = [jnp.shape(leaf.value)[-1] for leaf in named_leaves(component) if leaf.support.ndim]
     return f"{sizes[0]} categories" if sizes else None
 
 
-def probabilities(function: str, name: str, p: Any, axis: int, where: ArrayLike | None) -> Array:
+def probabilities(
+    function: str, name: str, p: Any, axis: int | tuple[int, ...], where: ArrayLike | None = None
+) -> Array:
     """`p` as a floating array; outside jit, checked to be probabilities."""
+    if _is_distribution(p):
+        raise TypeError(
+            f"{function}: found {name} = {type(p).__name__}, but an array of probabilities is needed; of distributions "
+            "there are entropy, cross_entropy and kl_divergence."
+        )
     p = as_float(p)
     if p.ndim == 0:
         raise ValueError(
@@ -310,18 +339,18 @@ def probabilities(function: str, name: str, p: Any, axis: int, where: ArrayLike 
         )
     if isinstance(p, jax.core.Tracer) or isinstance(where, jax.core.Tracer):
         return p
-    counted = np.where(True if where is None else np.asarray(where), np.asarray(p, float), 0.0)
-    bad = np.argwhere(~(counted >= 0))
+    entries = np.where(True if where is None else np.asarray(where), np.asarray(p, float), 0.0)
+    bad = np.argwhere(~(entries >= 0))
     if bad.size:
         index = tuple(int(i) for i in bad[0])
         raise ValueError(
-            f"{function}: found {name}[{', '.join(map(str, index))}] = {counted[index]}, but probabilities ≥ 0 are "
+            f"{function}: found {name}[{', '.join(map(str, index))}] = {entries[index]}, but probabilities ≥ 0 are "
             f"needed; correct the entry, or leave it out with where=."
         )
-    totals = counted.sum(axis)
-    # rounding of a vector normalised in float32 stays far below this
+    totals = entries.sum(axis)
     worst = totals.ravel()[np.argmax(np.abs(totals - 1))] if totals.size else 1.0
-    if abs(worst - 1) > 1e-3:
+    # rounding of a vector normalised in float32 stays far below 1e-3, in bfloat16 below the eps of that
+    if abs(worst - 1) > max(1e-3, float(jnp.finfo(p.dtype).eps)):
         raise ValueError(
             f"{function}: found {name} with a total of {worst:.6g} along axis {axis}, but 1 is needed; "
             f"divide by {name}.sum(axis={axis}, keepdims=True), or pass softmax of the logits."

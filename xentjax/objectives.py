@@ -38,8 +38,8 @@ def cross_entropy_objective(constrain: Callable[[Any], Any], model: Any, source:
 
 
 def _moves(statistic: Center | Spread) -> bool:
-    """Whether a statistic changes with the model's parameters (a size is structure and does not)."""
-    return statistic.parameter is not None and not isinstance(statistic.parameter, int)
+    """Whether a statistic changes with the model's parameters: a Python number is a constant and does not."""
+    return statistic.parameter is not None and not isinstance(statistic.parameter, (int, float))
 
 
 class PointObjective:

@@ -43,6 +43,7 @@ class Support:
       free, constrain: to unconstrained reals and back; both act on the last `ndim` axes.
       low, high: the ends of a set of numbers.
       part_of: the next larger set of vectors, if there is one.
+      each: the set of the components of a vector, where that is all that is asked of them.
       relative: whether the unconstrained coordinate is a logarithm, so that a distance in it has no units.
       discrete: whether the values are isolated.
       closed: membership with the ends at which a distribution still has a meaning, such as a probability of 0.
@@ -57,6 +58,7 @@ class Support:
     low: Any = -math.inf
     high: Any = math.inf
     part_of: "Support | None" = None
+    each: "Support | None" = None
     relative: bool = False
     discrete: bool = False
     closed: Callable[[Array], Array] | None = None
@@ -70,6 +72,9 @@ def reaches_beyond(p: Support, p_ends: tuple, q: Support, q_ends: tuple) -> bool
 
     A Python boolean where that is known without looking at arrays.
     """
+    if p.each is not None and q.each is not None:  # vectors whose components may each be anything of a set of numbers
+        any_beyond = reaches_beyond(p.each, p_ends, q.each, q_ends)
+        return any_beyond if isinstance(any_beyond, bool) else jnp.any(any_beyond)
     if p.ndim or q.ndim:
         return p != q and p.part_of != q
     if q.discrete and not p.discrete:
@@ -81,7 +86,8 @@ def reaches_beyond(p: Support, p_ends: tuple, q: Support, q_ends: tuple) -> bool
     beyond = [p_ends[0] < q_ends[0], p_ends[1] > q_ends[1]]
     if p.discrete and not q.discrete:  # an end that q leaves out has probability under p
         known = [end for end in p_ends if isinstance(end, float) and math.isfinite(end)]
-        beyond += [not q.contains(as_float(end)) for end in known]
+        with jax.ensure_compile_time_eval():
+            beyond += [not q.contains(as_float(end)) for end in known]
     if any(b for b in beyond if isinstance(b, bool)):
         return True
     moving = [jnp.asarray(b) for b in beyond if not isinstance(b, bool)]
@@ -169,9 +175,32 @@ UNIT_INTERVAL = Support(
     relative=True,
     closed=lambda x: (x >= 0) & (x <= 1),
 )
+CLOSED_UNIT_INTERVAL = Support(
+    "a number from 0 to 1", lambda x: (x >= 0) & (x <= 1), 0.5, constrain=jax.nn.sigmoid, low=0.0, high=1.0
+)
+# π is in, the same point as −π: arctan2 gives it
+CIRCLE = Support(
+    "an angle from −π to π",
+    lambda x: (x >= -math.pi) & (x <= math.pi),
+    0.0,
+    constrain=lambda u: jnp.pi * jnp.tanh(0.5 * u),
+    low=-math.pi,
+    high=math.pi,
+)
 COUNTS = Support("a whole number ≥ 0", lambda x: _integral(x) & (x >= 0), 1.0, low=0.0, discrete=True)
+POSITIVE_COUNTS = Support("a whole number ≥ 1", lambda x: _integral(x) & (x >= 1), 1.0, low=1.0, discrete=True)
 BINARY = Support("0 or 1", lambda x: (as_float(x) == 0) | (as_float(x) == 1), 1.0, low=0.0, high=1.0, discrete=True)
-REAL_VECTOR = Support("a vector of finite numbers", lambda x: jnp.isfinite(x).all(-1), 0.0, ndim=1)
+REAL_VECTOR = Support("a vector of finite numbers", lambda x: jnp.isfinite(x).all(-1), 0.0, ndim=1, each=REAL)
+COUNT_VECTOR = Support(
+    "a vector of whole numbers ≥ 0", lambda x: COUNTS.contains(x).all(-1), 1.0, ndim=1, low=0.0, discrete=True
+)
+UNIT_VECTOR = Support(
+    "a vector of length 1",
+    # as for `SIMPLEX`
+    lambda x: jnp.isfinite(x).all(-1) & (jnp.abs(jnp.sum(x * x, -1) - 1) <= 64 * jnp.finfo(x.dtype).eps),
+    0.0,
+    ndim=1,
+)
 SIMPLEX = Support(
     "a vector of numbers > 0 that sum to 1",
     _simplex_contains,
@@ -212,6 +241,24 @@ COVARIANCE = Support(
 )
 
 
+@functools.cache
+def vector_of(each: Support) -> Support:
+    """The vectors whose components are each in a set of numbers."""
+    if each == REAL:
+        return REAL_VECTOR
+    contains = each.contains
+    return Support(
+        f"a vector, each component {each.name}",
+        lambda x: contains(x).all(-1),
+        each.interior,
+        ndim=1,
+        low=each.low,
+        high=each.high,
+        discrete=each.discrete,
+        each=each,
+    )
+
+
 def _field(support: Support, default: Any) -> Any:
     return dataclasses.field(default=default, metadata={"support": support})
 
@@ -246,6 +293,24 @@ def interval(low: float, high: float, default: Any = dataclasses.MISSING) -> Any
     if not low < high:
         raise ValueError(f"interval: found low = {low}, high = {high}, but low < high is needed; exchange them.")
     return _field(_interval(low, high), default)
+
+
+def above(low: float, default: Any = dataclasses.MISSING) -> Any:
+    """A parameter > `low`; the logarithm of the distance is unconstrained."""
+    return _field(_above(low), default)
+
+
+@functools.cache
+def _above(low: float) -> Support:
+    return Support(
+        f"a finite number > {low}",
+        lambda x: jnp.isfinite(x) & (x > low),
+        low + 1.0,
+        lambda x: jnp.log(x - low),
+        lambda u: low + jnp.exp(u),
+        low=low,
+        relative=True,
+    )
 
 
 @functools.cache

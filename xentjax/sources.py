@@ -220,7 +220,9 @@ def quadrature(p: Any, num_points: int = 512) -> Empirical:
       num_points: the number of points (for a mixture: of each component).
 
     Raises:
-      ValueError: the points hold less than 1 − 1e-6 of the probability (1 − 1e-3 in float32; outside jit).
+      ValueError: the points hold less than 1 − 1e-6 of the probability (1 − 1e-3 in float32; outside jit), or whole
+        numbers, by the distribution function, less than 1 − 1e-10: heavy tails as those of Zeta need more points than
+        there can be.
       TypeError: `p` has no rule, as in several dimensions.
 
     >>> import xentjax as xj
@@ -245,5 +247,12 @@ def quadrature(p: Any, num_points: int = 512) -> Empirical:
         raise ValueError(
             f"quadrature: found that {num_points} points hold a mass of {float(mass):.6g} of {p!r}, but 1 to within "
             f"{slack} is needed; pass a larger num_points, use float64, or monte_carlo(p, key, num_samples)."
+        )
+    left_out = p.left_out(points) if hasattr(p, "left_out") else mass - mass
+    # a sum of probabilities rounds by more than this; the tails beyond the points are known to all digits
+    if not isinstance(left_out, jax.core.Tracer) and not left_out <= 1e-10:
+        raise ValueError(
+            f"quadrature: found that {num_points} points leave out a probability of {float(left_out):.2g} of {p!r}, "
+            "but at most 1e-10 is allowed; pass a larger num_points, or use monte_carlo(p, key, num_samples)."
         )
     return Empirical(points, weights, drawn=False)

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, expm1_minus, linear_minus_log
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,6 +97,16 @@ def _outer(y: Array, m: Array) -> Array:
     return (y - m)[..., :, None] * (y - m)[..., None, :]
 
 
+def _log1p_gap(y: Array, m: Array) -> Array:
+    # log(1 − t + t exp(d)) − t d with t = exp(m) / (1 + exp(m)) and d = y − m; it is the same at −y and −m
+    sign = jnp.where(m > 0, -1.0, 1.0).astype(jnp.result_type(m))
+    t, d = jax.nn.sigmoid(sign * m), sign * (y - m)
+    near = jnp.abs(d) < 1
+    u = t * jnp.expm1(jnp.where(near, d, 0.0))
+    close = t * expm1_minus(d) - linear_minus_log(u, 1 + u)
+    return jnp.where(near, close, jax.nn.softplus(sign * y) - jax.nn.softplus(sign * m) - t * d)
+
+
 def weighted_mean(values: Array, weights: Any) -> Array:
     """Σ wᵢ valuesᵢ / Σ wᵢ over the leading axis; None is a weight of 1 each."""
     if weights is None:
@@ -130,14 +140,48 @@ def _covariance(x: Array, weights: Any, m: Array) -> Array:
     return (kept * shares.astype(m.dtype)[:, None]).T @ kept - jnp.outer(shift, shift)
 
 
+def _direction(x: Any) -> Array:
+    x = as_float(x)
+    return jnp.stack([jnp.cos(x), jnp.sin(x)], -1)
+
+
+def _squared_distance(y: Array, m: Array) -> Array:
+    return jnp.sum((y - m) ** 2, -1)
+
+
+def _softplus_gap(y: Array, m: Array) -> Array:
+    # log((1 + exp(y)) / (1 + exp(m))) = log(1 + s expm1(y − m)), s = sigmoid(m); from the side where s is small
+    y, m = jnp.where(m > 0, -y, y), jnp.where(m > 0, -m, m)
+    step, share = y - m, jax.nn.sigmoid(m)
+    near = step < 1
+    rise = share * jnp.expm1(jnp.where(near, step, 0.0))
+    close = share * expm1_minus(jnp.where(near, step, 0.0)) - linear_minus_log(rise, 1 + rise)
+    far = jax.nn.softplus(y) - jax.nn.softplus(m) - share * step
+    return jnp.where(near, close, far)
+
+
+def logit_of(x: Any) -> Array:
+    """log x − log(1 − x)."""
+    x = as_float(x)
+    return jnp.log(x) - jnp.log1p(-x)
+
+
 identity = Center("x", as_float)
+logit = Center("log(x / (1 − x))", logit_of)
+direction = Center("(cos x, sin x)", _direction)
 log = Center("log x", lambda x: jnp.log(as_float(x)))
 
 square = Spread("x²", identity, _squared_difference, average=_variance)
 outer = Spread("x xᵀ", identity, _outer, average=_covariance)
 minus_log = Spread("−log x", identity, _minus_log_gap)
 minus_log1m = Spread("−log(1 − x)", identity, _minus_log1m_gap)
+# |(cos x, sin x)|² is 1: its spread is 1 less the squared length of the mean
+scatter = Spread("|(cos x, sin x)|²", direction, _squared_distance)
+logit_square = Spread("(log(x / (1 − x)))²", logit, _squared_difference)
+# softplus(y) = log(1 + exp(y)) is −log(1 − x) at y = logit(x)
+logit_softplus = Spread("softplus(log(x / (1 − x)))", logit, _softplus_gap)
 log_square = Spread("(log x)²", log, _squared_difference, average=_log_variance)
+log1p = Spread("log(1 + x)", log, _log1p_gap)
 
 
 def distance(loc: Array) -> Spread:

@@ -80,5 +80,9 @@ def bernoulli_cumulant(p: Array, t: Array) -> Array:
     """log(1 + p (exp(t) − 1)) − p t, by the rarer of the two outcomes."""
     rare = p < 0.5
     p, t = jnp.where(rare, p, 1 - p), jnp.where(rare, t, -t)
-    rise = p * jnp.expm1(t)
-    return p * expm1_minus(t) - linear_minus_log(rise, 1 + rise)
+    # where p exp(t) > 1 it is a plain sum, without the exponential, which leaves the range of floats
+    far = t > -jnp.log(p)
+    near = jnp.where(far, 0.0, t)
+    rise = p * jnp.expm1(near)
+    close = p * expm1_minus(near) - linear_minus_log(rise, 1 + rise)
+    return jnp.where(far, (1 - p) * t + jnp.log(p + (1 - p) * jnp.exp(-jnp.where(far, t, 0.0))), close)

@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._numerics import (
     digamma,
+    digamma_gap,
     digamma_gap_drop,
     log_gamma_gap,
     log_gamma_rise,
@@ -19,7 +20,18 @@ from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.dirichlet import dirichlet_kl
 from xentjax.families.family import Family
 from xentjax.parameters import UNIT_INTERVAL, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, minus_log1m, square, summarize
+from xentjax.statistics import (
+    identity,
+    log,
+    log_square,
+    logit,
+    logit_softplus,
+    logit_square,
+    minus_log,
+    minus_log1m,
+    square,
+    summarize,
+)
 
 
 class Beta(Family):
@@ -59,6 +71,9 @@ class Beta(Family):
             minus_log1m: digamma_gap_drop(b, a),
             log: digamma(a) - digamma(n),
             log_square: trigamma(a) - trigamma(n),
+            logit: digamma(a) - digamma(b),
+            logit_square: trigamma(a) + trigamma(b),
+            logit_softplus: _softplus(a, b),
             log_cumulant: lambda k: log_gamma_cumulant(a, k) - log_gamma_rise(n, jnp.maximum(k, -a)),
         }
 
@@ -92,3 +107,10 @@ class Beta(Family):
     def coordinate(self) -> tuple[Array, Array]:
         a, b = jnp.asarray(self.alpha), jnp.asarray(self.beta)
         return digamma(a) - digamma(b), jnp.sqrt(trigamma(a) + trigamma(b))
+
+
+def _softplus(a: Array, b: Array) -> Array:
+    """ψ(a + b) − log(exp(ψ(a)) + exp(ψ(b))), the spread of softplus(logit x), by the distances of ψ from log."""
+    n = a + b
+    fall = (a * -jnp.expm1(-digamma_gap(a)) + b * -jnp.expm1(-digamma_gap(b))) / n
+    return -jnp.log1p(-fall) - digamma_gap(n)

@@ -6,8 +6,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import expm1_minus
+from xentjax._softmax import (
+    label_cross_entropy,
+    softmax_cross_entropy,
+    softmax_divergence,
+    softmax_entropy,
+)
+from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
+from xentjax.families.whole_numbers import cumulant_of_points
 from xentjax.information import probabilities
 from xentjax.parameters import COUNTS, Parameter, Support, logits
 from xentjax.statistics import identity, indicators, square
@@ -59,18 +66,18 @@ class Categorical(Family):
 
     def log_prob(self, x: Any) -> Array:
         within = self.support.contains(x)
-        index = jnp.where(within, x, 0).astype(int)
-        return within_support(within, x, jax.nn.log_softmax(self.logits)[index])
+        index, logits = jnp.where(within, x, 0).astype(int), jnp.asarray(self.logits)
+        return within_support(within, x, -label_cross_entropy(logits, index))
 
     def log_prob_of(self, frequencies: Array) -> Array:
-        present = frequencies != 0
-        # a category that never occurs contributes 0 even when its logit is −inf
-        return jnp.sum(jnp.where(present, frequencies * jax.nn.log_softmax(self.logits), 0.0), -1)
+        return -softmax_cross_entropy(frequencies, jnp.asarray(self.logits))
 
     def expectations(self) -> dict:
         size = jnp.shape(self.logits)[-1]
         known = {indicators: lambda k: self.probs if k == size else None}
-        return {**known, identity: self.mean, square: self.variance}
+        values = jnp.arange(size, dtype=jnp.result_type(self.probs))
+        moments = {identity: self.mean, square: self.variance}
+        return {**known, **moments, cumulant: cumulant_of_points(values, jax.nn.log_softmax(self.logits), self.mean)}
 
     @property
     def mean(self) -> Array:
@@ -84,22 +91,14 @@ class Categorical(Family):
 
     def entropy(self) -> Array:
         """H(self), in nats."""
-        p = jnp.where(self.probs > 0, self.probs, 1.0)
-        return -jnp.sum(p * jnp.log(p), -1)
+        return softmax_entropy(jnp.asarray(self.logits))
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return jax.random.categorical(key, jnp.asarray(self.logits), shape=shape)
 
     def kl_to(self, q: "Categorical") -> Array:
         """KL(self‖q), in nats, without cancellation."""
-        p, present = self.probs, self.probs > 0
-        far = jnp.sum(jnp.where(present, p * (jax.nn.log_softmax(self.logits) - jax.nn.log_softmax(q.logits)), 0.0))
-        # log(q / p) = e − log Σ p exp(e) for the differences e of the logits, shifted to their p-weighted mean
-        e = jnp.where(present, q.logits - jnp.where(present, self.logits, 0.0), 0.0)
-        e = jnp.where(present, e - jnp.sum(p * e), 0.0)
-        near = jnp.all(present) & (jnp.max(e) < 50)
-        close = jnp.log1p(jnp.sum(p * expm1_minus(jnp.where(near, e, 0.0))))
-        return jnp.where(near, close, far)
+        return softmax_divergence(*jnp.broadcast_arrays(self.logits, q.logits))
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
         return jnp.arange(jnp.shape(self.logits)[-1]), self.probs

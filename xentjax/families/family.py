@@ -1,6 +1,5 @@
 """What all families share: a density written on statistics, and the expectations a family knows as a source."""
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
@@ -107,13 +106,17 @@ class Family:
         """What this distribution knows in closed form: {centre: its mean, spread: its value about that mean}."""
         return {}
 
-    def expect(self, f: Callable[[Any], Any]) -> Any:
+    def known(self, f: Any) -> Any:
+        """The expectation of a statistic, or None where there is no closed form."""
+        return from_table(self.expectations(), f)
+
+    def expect(self, f: Any) -> Any:
         """E[f(x)] of a statistic in closed form.
 
         Raises:
           TypeError: no closed form is known.
         """
-        value = from_table(self.expectations(), f)
+        value = self.known(f)
         if value is None:
             name, what = type(self).__name__, getattr(f, "spread", f)
             what = what if isinstance(what, (Center, Spread)) else "a function given by its values"
@@ -172,6 +175,12 @@ class Family:
         there = (density > 0) & (mass > 0)
         return jnp.where(there, points, self.constrain(loc)), jnp.where(there, mass, 0.0)
 
+    def left_out(self, points: Array) -> Array:
+        """The probability of the whole numbers before and after `points`, which are consecutive; 0 where unknown."""
+        if not self.support.discrete or self.support.ndim > 0 or type(self).tails is Family.tails:
+            return jnp.zeros(())
+        return jnp.exp(self.log_cdf(points[0] - 1)) + jnp.exp(self.log_survival(points[-1]))
+
     def __repr__(self) -> str:
         fields = ", ".join(f"{leaf.name}={show(leaf.value)}" for leaf in named_leaves(self))
         return f"{type(self).__name__}({fields})"
@@ -202,6 +211,8 @@ def _whole_numbers(p: Family, num_points: int) -> tuple[Array, Array]:
     if p.support == BINARY:
         points = jnp.array([0.0, 1.0], jnp.result_type(p.mean))  # type: ignore[attr-defined]
     else:
-        first = jnp.maximum(jnp.floor(p.mean - num_points / 2), 0.0)  # type: ignore[attr-defined]
+        low = jnp.asarray(p.ends()[0], jnp.result_type(p.mean))  # type: ignore[attr-defined]
+        # a distribution without a mean has most of its probability at its low end
+        first = jnp.maximum(jnp.floor(jnp.where(jnp.isfinite(p.mean), p.mean - num_points / 2, low)), low)  # type: ignore[attr-defined]
         points = first + jnp.arange(num_points, dtype=jnp.result_type(first))
     return points, jnp.exp(jax.vmap(p.log_prob)(points))

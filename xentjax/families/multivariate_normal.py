@@ -72,14 +72,23 @@ class MultivariateNormal(Family):
         return jnp.vectorize(lambda v: self.loc + factor @ v, signature="(d)->(d)")(z)
 
     def kl_to(self, q: "MultivariateNormal") -> Array:
-        """With E = L⁻¹ (P − Q) L⁻ᵀ for Q = L Lᵀ, and C the factor of 1 + E: tr E − log det(1 + E), term by term."""
+        """KL(self‖q), in nats, without cancellation: with E = L⁻¹ (P − Q) L⁻ᵀ for Q = L Lᵀ."""
         factor = q._factor
-        difference = jnp.asarray(self.covariance) - q.covariance
-        half = solve_triangular(factor, difference, lower=True)
-        e = solve_triangular(factor, half.T, lower=True)
-        c = jnp.linalg.cholesky(jnp.eye(e.shape[-1], dtype=e.dtype) + e)
-        below = jnp.sum(jnp.tril(c, -1) ** 2, -1)
-        # C_ii² = 1 + E_ii − Σ_{k<i} C_ik²: its distance from 1 without the 1
-        pivots = linear_minus_log(jnp.diagonal(e) - below, jnp.diagonal(c) ** 2)
+        e = whitened(factor, jnp.asarray(self.covariance) - q.covariance)
         z = solve_triangular(factor, self.loc - jnp.asarray(q.loc), lower=True)
-        return 0.5 * (jnp.sum(pivots) + jnp.sum(below) + z @ z)
+        return 0.5 * (log_det_divergence(e) + z @ z)
+
+
+def whitened(factor: Array, matrix: Array) -> Array:
+    """L⁻¹ A L⁻ᵀ of a symmetric matrix A, with L = factor."""
+    half = solve_triangular(factor, matrix, lower=True)
+    return solve_triangular(factor, half.T, lower=True)
+
+
+def log_det_divergence(e: Array) -> Array:
+    """tr E − log det(1 + E) ≥ 0 for a symmetric matrix E, without cancellation: C is the factor of 1 + E."""
+    c = jnp.linalg.cholesky(jnp.eye(e.shape[-1], dtype=e.dtype) + e)
+    below = jnp.sum(jnp.tril(c, -1) ** 2, -1)
+    # C_ii² = 1 + E_ii − Σ_{k<i} C_ik²: its distance from 1 without the 1
+    pivots = linear_minus_log(jnp.diagonal(e) - below, jnp.diagonal(c) ** 2)
+    return jnp.sum(pivots) + jnp.sum(below)

@@ -42,7 +42,7 @@ class Weibull(Family):
 
     def log_prob_of(self, log_x: Array, spread: Array) -> Array:
         y = self.concentration * (log_x - jnp.log(self.scale))
-        return jnp.log(self.concentration) - log_x + y - jnp.exp(y) * (1 + spread)
+        return jnp.log(self.concentration) - log_x + y - jnp.exp(y + jnp.log1p(spread))
 
     def expectations(self) -> dict:
         k = jnp.asarray(self.concentration)
@@ -84,13 +84,16 @@ class Weibull(Family):
 
     def kl_to(self, q: "Weibull") -> Array:
         """KL(self‖q), in nats, without cancellation."""
-        # with w = (x / scale)^k of p, an exponential variable, k_q log(x / scale_q) = r log w + c
-        p_k, q_k = jnp.asarray(self.concentration), jnp.asarray(q.concentration)
-        excess = (q_k - p_k) / p_k
-        rise = log_gamma_rise(jnp.full_like(excess, 2.0), excess)
-        c = q_k * log_ratio(jnp.asarray(self.scale), jnp.asarray(q.scale))
-        shift = c + rise + (1 - EULER_GAMMA) * excess
-        return linear_minus_log(excess, q_k / p_k) + expm1_minus(shift) + rise
+        return weibull_kl(self.concentration, q.concentration, log_ratio(self.scale, q.scale))
+
+
+def weibull_kl(p_k: Array, q_k: Array, log_scales: Array) -> Array:
+    """KL from the two concentrations and log(scale / scale_q)."""
+    # with w = (x / scale)^k of p, an exponential variable, k_q log(x / scale_q) = r log w + c
+    excess = (q_k - p_k) / p_k
+    rise = log_gamma_rise(jnp.full_like(excess, 2.0), excess)
+    shift = q_k * log_scales + rise + (1 - EULER_GAMMA) * excess
+    return linear_minus_log(excess, q_k / p_k) + expm1_minus(shift) + rise
 
 
 def _rise(r: Array) -> Array:

@@ -40,12 +40,20 @@ class Mixture(Family):
 
     def ends(self) -> tuple[Any, Any]:
         low, high = self.components.ends()
-        return jnp.min(jnp.asarray(low)), jnp.max(jnp.asarray(high))
+        return low if isinstance(low, float) else jnp.min(low), high if isinstance(high, float) else jnp.max(high)
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         each = jax.vmap(lambda component: (component.log_cdf(x), component.log_survival(x)))(self.components)
         below, above = (jax.nn.logsumexp(tail, b=jnp.asarray(self.weights)) for tail in each)
         return below, above
+
+    def coordinate(self) -> tuple[Array, Array]:
+        weights, (loc, scale) = (
+            jnp.asarray(self.weights),
+            jax.vmap(lambda component: component.coordinate())(self.components),
+        )
+        center = weights @ loc
+        return center, jnp.sqrt(weights @ (scale**2 + (loc - center) ** 2))
 
     def log_prob(self, x: Any) -> Array:
         each = jax.vmap(lambda component: component.log_prob(x))(self.components)
@@ -75,6 +83,12 @@ class Mixture(Family):
 
         flat = jax.vmap(draw)(jax.random.split(key, shape).reshape(-1))
         return flat.reshape(shape + flat.shape[1:])
+
+    def left_out(self, points: Array) -> Array:
+        each = points.reshape(jnp.size(self.weights), -1)
+        return jnp.asarray(self.weights) @ jax.vmap(lambda component, own: component.left_out(own))(
+            self.components, each
+        )
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
         points, weights = jax.vmap(lambda component: component.quadrature_rule(num_points))(self.components)

@@ -1,0 +1,121 @@
+"""What the powers of a gamma variable share: chi, Rayleigh, Maxwell, half-normal, inverse gamma, ..."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from xentjax._numerics import digamma, expm1_minus, log_gamma_gap, log_ratio, trigamma
+from xentjax._special import log1mexp, log_gamma_tails
+from xentjax.cumulants import log_cumulant, log_gamma_cumulant
+from xentjax.families.family import Family
+from xentjax.parameters import POSITIVE
+from xentjax.statistics import distance, identity, log, log_square, minus_log, square
+
+
+class GammaPower(Family):
+    """x = scale · g^(1 / power) with g of the gamma distribution of concentration a and rate 1.
+
+    A subclass gives `form`, its density and its start. A power that is no parameter is a Python number there.
+    """
+
+    support = POSITIVE
+
+    def form(self) -> tuple[Array, Array, Any]:
+        """a, scale and power, which may be negative."""
+        raise NotImplementedError
+
+    def expectations(self) -> dict:
+        a, scale, power = self.form()
+        return {
+            identity: self.mean,
+            square: self.variance,
+            minus_log: self._log_cumulant(1.0),
+            log: jnp.log(scale) + digamma(a) / power,
+            log_square: trigamma(a) / (power * power),
+            log_cumulant: self._log_cumulant,
+            distance: self._distance,
+        }
+
+    def _log_cumulant(self, k: Any) -> Array:
+        a, _, power = self.form()
+        return log_gamma_cumulant(a, jnp.broadcast_to(k / power, a.shape).astype(a.dtype))
+
+    def _distance(self, point: Array) -> Array:
+        # E|x − c| − |mean − c| is twice E(c − x)⁺ for c below the mean and twice E(x − c)⁺ above it
+        a, scale, power = self.form()
+        within = point > 0
+        c = jnp.where(within, point, self.mean)
+        own = _tails(a, c / scale, power)
+        # x carries the weight x / mean to a gamma variable with a + 1 / power
+        finite = a + 1 / power > 0
+        other = _tails(jnp.where(finite, a + 1 / power, 1.0), c / scale, power)
+        below = c * jnp.exp(own[0]) - self.mean * jnp.exp(other[0])
+        above = self.mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
+        gap = 2 * jnp.maximum(jnp.where(c < self.mean, below, above), 0.0)
+        return jnp.where(finite, jnp.where(within, gap, 0.0), jnp.inf)
+
+    @property
+    def mean(self) -> Array:
+        a, scale, power = self.form()
+        return scale * jnp.exp(digamma(a) / power + self._log_cumulant(1.0))
+
+    @property
+    def variance(self) -> Array:
+        first, second = self._log_cumulant(1.0), self._log_cumulant(2.0)
+        finite = jnp.isfinite(second)
+        value = self.mean**2 * jnp.expm1(jnp.where(finite, second - 2 * first, 0.0))
+        return jnp.where(finite, value, jnp.inf)
+
+    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        a, scale, power = self.form()
+        # the logarithm of a gamma variable with a small concentration leaves the range of floats later than it does
+        return scale * jnp.exp(jax.random.loggamma(key, a, shape, a.dtype) / power)
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        a, scale, power = self.form()
+        return _tails(a, x / scale, power)
+
+
+def _tails(a: Array, ratio: Array, power: Any) -> tuple[Array, Array]:
+    """Both tails of g^(1 / power) at a point."""
+    level, least = ratio**power, jnp.finfo(ratio.dtype).tiny / jnp.finfo(ratio.dtype).eps
+    low, high = log_gamma_tails(a, jnp.maximum(level, least))
+    # the power may leave the range of floats long before the tail, which is there proportional to level^a
+    tiny = level < least
+    low = jnp.where(tiny, low + a * (power * jnp.log(ratio) - math.log(least)), low)
+    high = jnp.where(tiny, log1mexp(jnp.where(tiny, low, -1.0)), high)
+    return jnp.where(power > 0, low, high), jnp.where(power > 0, high, low)
+
+
+def log_density(a: Array, power: Any, log_x: Array, excess: Array, gap: Array) -> Array:
+    """E[log q(x)] = log |power| − log Γ(a) − E log x + a E log (x / scale)^power − E (x / scale)^power.
+
+    Given E log x, excess = log E (x / scale)^power − log a, and gap = log E x^power − E log x^power ≥ 0.
+    """
+    return jnp.log(jnp.abs(power)) - log_x - a * (expm1_minus(excess) + gap) - log_gamma_gap(a)
+
+
+def log_density_of_root(a: Array, unit: Array, x: Array, variance: Array, gap: Array) -> Array:
+    """The same at power 2, from unit = √(E x²) of q, the mean of x, its variance and log E x − E log x."""
+    # a point has no variance, and its square may leave the range of floats
+    spread = jnp.log1p(variance / jnp.where(variance > 0, x, 1.0) ** 2)
+    excess = 2 * log_ratio(x, unit) + spread
+    return unless_infinite(x, log_density(a, 2.0, jnp.log(x) - gap, excess, spread + 2 * gap))
+
+
+def unless_infinite(mean: Array, value: Array) -> Array:
+    """The value, and −inf where the mean is infinite: there E log x, of log E x − E log x, cannot be read off."""
+    return jnp.where(jnp.isposinf(mean), -jnp.inf, value)
+
+
+def concentration_of(gap: Array) -> Array:
+    """Minka's approximation to the root of log a − ψ(a) = gap, within 1.5 percent."""
+    return (3 - gap + jnp.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
+
+
+def inverse_digamma(value: Array) -> Array:
+    """Minka's approximation to the root of ψ(a) = value."""
+    return jnp.where(value > -2.22, jnp.exp(value) + 0.5, -1 / (jnp.minimum(value, -2.22) + 0.5772156649015329))
