@@ -123,7 +123,11 @@ class StudentT(Family):
         z = (x - self.loc) / self.scale
         far = self._log_tail(z * z)
         near = jnp.log1p(-jnp.exp(far))
-        return jnp.where(z < 0, far, near), jnp.where(z < 0, near, far)
+        # in the middle z² is 0 and has no slope
+        middle = z * z == 0
+        rise = jnp.where(middle, 2 * z * jnp.exp(self._log_norm()), 0.0)
+        below = jnp.where(middle, jnp.log1p(rise) - math.log(2), jnp.where(z < 0, far, near))
+        return below, jnp.where(middle, jnp.log1p(-rise) - math.log(2), jnp.where(z < 0, near, far))
 
     def _log_tail(self, square: Array) -> Array:
         # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²)
