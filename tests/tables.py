@@ -410,7 +410,7 @@ ROWS = [
     ),
     *_rows(
         xj.Nakagami,
-        # of a spread with no exact root the rounding would show, a concentration as large times
+        # the root of 4 is exact: the rounding of another counts twice the concentration times
         [((1.7, 1.2), (0.9, 2.0)), ((0.3, 5.0), (0.4, 4.0)), ((1e4, 4.0), (1.02e4, 4.1))],
         lambda m, spread: st.nakagami(m, scale=np.sqrt(spread)),
         lambda m, spread, q_m, q_spread: _gamma_kl(m, m / spread, q_m, q_m / q_spread),

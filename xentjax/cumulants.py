@@ -34,17 +34,21 @@ cumulant = Cumulant(identity)
 log_cumulant = Cumulant(log)
 
 
-def exponential(exponent: Array) -> Spread:
+def exponential(exponent: Array | float) -> Spread:
     """exp(t x), relative to its value at the centre: exp(t (x − m)) − 1 − t (x − m)."""
     return _exponential(f"exp({exponent} x)", cumulant, exponent, exponential)
 
 
+<<<<<<< HEAD
 def power(exponent: Any) -> Spread:
+=======
+def power(exponent: Array | float) -> Spread:
+>>>>>>> f78a7c933bf2bf8ec18f5d82562e0960b34e4b99
     """x^k as a function of log x, relative to its value at the centre: exp(k (y − m)) − 1 − k (y − m)."""
     return _exponential(f"x^{exponent}", log_cumulant, exponent, power)
 
 
-def _exponential(name: str, key: Cumulant, exponent: Array, kind: Callable) -> Spread:
+def _exponential(name: str, key: Cumulant, exponent: Array | float, kind: Callable) -> Spread:
     def gap(y: Array, m: Array) -> Array:
         return expm1_minus(exponent * (y - m))
 
