@@ -111,7 +111,7 @@ _NUM_NODES = 256
 def log_spread(cumulant: Callable[[Array], Array], mean: Array, least: Array) -> Array:
     """log E y − E log y, from the cumulant function t → log E exp(−t (y − E y)) and a bound y ≥ least > 0.
 
-    −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t, so that the spread is that of E exp(−t y) − exp(−t m).
+    −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t, so that the spread is E exp(−t y) − exp(−t m).
     """
     return _integral(cumulant, mean, least, jnp.ones_like)
 

@@ -126,7 +126,7 @@ def _component_by_component(component: Any, f: Any) -> Any:
     at = f.at if isinstance(f, About) else mean
 
     def one(c: Any, at: Array, parameter: Any) -> Any:
-        own = statistic if statistic.parameter is None else statistic.kind(parameter)
+        own: Any = statistic if statistic.parameter is None else statistic.kind(parameter)
         return c.known(own.about(at) if isinstance(f, About) else own)
 
     parameter = mean if statistic.parameter is None else jnp.broadcast_to(statistic.parameter, mean.shape)
