@@ -82,7 +82,8 @@ def reaches_beyond(p: Support, p_ends: tuple, q: Support, q_ends: tuple) -> bool
     beyond = [p_ends[0] < q_ends[0], p_ends[1] > q_ends[1]]
     if p.discrete and not q.discrete:  # an end that q leaves out has probability under p
         known = [end for end in p_ends if isinstance(end, float) and math.isfinite(end)]
-        beyond += [not q.contains(as_float(end)) for end in known]
+        with jax.ensure_compile_time_eval():
+            beyond += [not q.contains(as_float(end)) for end in known]
     if any(b for b in beyond if isinstance(b, bool)):
         return True
     moving = [jnp.asarray(b) for b in beyond if not isinstance(b, bool)]
