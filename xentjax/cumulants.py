@@ -131,7 +131,11 @@ _NUM_NODES = 256
 def log_spread(cumulant: Callable[[Array], Array], mean: Array, least: Array) -> Array:
     """log E y − E log y, from the cumulant function t → log E exp(−t (y − E y)) and a bound y ≥ least > 0.
 
+<<<<<<< HEAD
     −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t; its spread is that of E exp(−t y) − exp(−t m).
+=======
+    −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t, so that the spread is E exp(−t y) − exp(−t m).
+>>>>>>> e40ddb9f9f4c4604431db3768b8a750763534a31
     """
     return _integral(cumulant, mean, least, jnp.ones_like)
 

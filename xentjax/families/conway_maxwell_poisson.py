@@ -10,7 +10,7 @@ from xentjax._numerics import expm1_minus, log_factorial_gap, log_ratio, relativ
 from xentjax._special import _depth
 from xentjax.cumulants import cumulant, log_gamma_plus_one
 from xentjax.families.family import Family
-from xentjax.families.whole_numbers import log_sum, whole_numbers
+from xentjax.families.whole_numbers import NUM_TERMS, log_sum, whole_numbers
 from xentjax.parameters import COUNTS, Parameter, positive
 from xentjax.statistics import identity, square, summarize
 
@@ -118,16 +118,17 @@ class ConwayMaxwellPoisson(Family):
     def kl_to(self, q: "ConwayMaxwellPoisson") -> Array:
         """KL(self‖q), in nats, without cancellation: log E exp(e) for e = log(q / p) but for its mean."""
         mean, rate = self.mean, jnp.asarray(self.rate)
-        k, probs = self._points()
+        # over the terms that matter to either, unless they are too many for those of p
+        own_reach, reach = self._reach(rate), q._reach(jnp.asarray(q.rate))
+        first, last = jnp.minimum(own_reach[0], reach[0]), jnp.maximum(own_reach[1], reach[1])
+        k, log_weights = whole_numbers(first, last)
+        probs = jax.nn.softmax(self._log_kernel(k) + log_weights)
         # the natural parameters are dispersion · log rate, and −dispersion
         steps = q.dispersion * log_ratio(jnp.asarray(q.rate), rate)
         own = relative_entropy_term(k, rate) + log_factorial_gap(k)
         e = steps * (k - mean) - (q.dispersion - self.dispersion) * (own - jnp.sum(probs * own))
-        # what q has beyond the terms that matter to p is nothing
-        beyond = jnp.where(
-            jnp.array([False, True]) | (k[0] > 0), (self._log_kernel(k) + e)[jnp.array([0, -1])], -jnp.inf
-        )
-        near = (jnp.max(e) < 50) & (jnp.max(beyond) < self._log_norm() + jnp.log(jnp.finfo(k.dtype).eps) - 3)
+        fine = last - first < jnp.maximum(NUM_TERMS - 1.0, 4 * (own_reach[1] - own_reach[0]))
+        near = fine & (jnp.max(e) < 50)
         close = jnp.log1p(jnp.sum(probs * expm1_minus(jnp.where(near, e, 0.0))))
         cross, entropy = (-m.log_prob_of(*summarize(self, m.statistics)) for m in (q, self))
         return jnp.where(near, close, cross - entropy)

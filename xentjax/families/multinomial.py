@@ -57,7 +57,7 @@ class Multinomial(Family):
     def expectations(self) -> dict:
         p = jnp.asarray(self.probs)
         n = jnp.asarray(self.total_count, p.dtype)
-        factorial = jax.vmap(lambda p: Binomial(n, p).expect(log_gamma_plus_one))(p)
+        factorial = jax.vmap(lambda p: Binomial(n, p).known(log_gamma_plus_one))(p)
         return {identity: self.mean, square: self.variance, log_gamma_plus_one: factorial}
 
     @classmethod
