@@ -66,7 +66,9 @@ def test_neighbours(case: dict) -> None:
     found = jax.jit(xj.kl_divergence, compiler_options=UNOPTIMISED)(p, q)
     assert found.dtype == case["dtype"]
     # a few units in the last place; the covariance matrix is rounded before its factor is taken again
-    assert float(found) == pytest.approx(case["kl"], rel=(64 if name == "mvn2" else 16) * float(jnp.finfo(case["dtype"]).eps))
+    assert float(found) == pytest.approx(
+        case["kl"], rel=(64 if name == "mvn2" else 16) * float(jnp.finfo(case["dtype"]).eps)
+    )
 
 
 # From logits: optax, torch, distrax and TFP lose all digits of close and of confident distributions (0 for 4e-9), and

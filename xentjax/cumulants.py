@@ -39,11 +39,7 @@ def exponential(exponent: Array | float) -> Spread:
     return _exponential(f"exp({exponent} x)", cumulant, exponent, exponential)
 
 
-<<<<<<< HEAD
-def power(exponent: Any) -> Spread:
-=======
 def power(exponent: Array | float) -> Spread:
->>>>>>> f78a7c933bf2bf8ec18f5d82562e0960b34e4b99
     """x^k as a function of log x, relative to its value at the centre: exp(k (y − m)) − 1 − k (y − m)."""
     return _exponential(f"x^{exponent}", log_cumulant, exponent, power)
 
@@ -131,11 +127,7 @@ _NUM_NODES = 256
 def log_spread(cumulant: Callable[[Array], Array], mean: Array, least: Array) -> Array:
     """log E y − E log y, from the cumulant function t → log E exp(−t (y − E y)) and a bound y ≥ least > 0.
 
-<<<<<<< HEAD
     −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t; its spread is that of E exp(−t y) − exp(−t m).
-=======
-    −log y is Frullani's integral of (exp(−t y) − exp(−t)) dt / t, so that the spread is E exp(−t y) − exp(−t m).
->>>>>>> e40ddb9f9f4c4604431db3768b8a750763534a31
     """
     return _integral(cumulant, mean, least, jnp.ones_like)
 

@@ -220,14 +220,8 @@ def _entropy(caller: str, p: Any) -> Array:
 def _where_covered(p: Any, q: Any, value: Callable[[], Array]) -> Array:
     """value(), and +inf where p gives probability to values that q excludes."""
     beyond = reaches_beyond(p.support, p.ends(), q.support, q.ends())
-<<<<<<< HEAD
     # where the ends are known there may be no closed form, and need not be
     if not isinstance(beyond, jax.core.Tracer) and np.all(beyond):
-=======
-    if not isinstance(beyond, (bool, jax.core.Tracer)) and jnp.ndim(beyond) == 0:
-        beyond = bool(beyond)  # then no closed form is needed
-    if beyond is True:
->>>>>>> e40ddb9f9f4c4604431db3768b8a750763534a31
         return _infinity(p)
     return value() if beyond is False else jnp.where(beyond, jnp.inf, value())
 

@@ -73,13 +73,8 @@ def reaches_beyond(p: Support, p_ends: tuple, q: Support, q_ends: tuple) -> bool
     A Python boolean where that is known without looking at arrays.
     """
     if p.each is not None and q.each is not None:  # vectors whose components may each be anything of a set of numbers
-<<<<<<< HEAD
         any_beyond = reaches_beyond(p.each, p_ends, q.each, q_ends)
         return any_beyond if isinstance(any_beyond, bool) else jnp.any(any_beyond)
-=======
-        any_of_them = reaches_beyond(p.each, p_ends, q.each, q_ends)
-        return any_of_them if isinstance(any_of_them, bool) else jnp.any(any_of_them)
->>>>>>> e40ddb9f9f4c4604431db3768b8a750763534a31
     if p.ndim or q.ndim:
         return p != q and p.part_of != q
     if q.discrete and not p.discrete:

@@ -88,11 +88,7 @@ class LogarithmicSeries(Family):
         return log1mexp(survival), survival
 
     def kl_to(self, q: "LogarithmicSeries") -> Array:
-<<<<<<< HEAD
         """KL(self‖q), in nats, the cumulant function at the distance of the natural parameters."""
-=======
-        """KL(self‖q), in nats, without cancellation: the cumulant function at t = log(q / p)."""
->>>>>>> e40ddb9f9f4c4604431db3768b8a750763534a31
         p, q_p = jnp.asarray(self.probs), jnp.asarray(q.probs)
         return _cumulant(p, log_ratio(q_p, p), q_p, 1 - q_p)
 
