@@ -127,6 +127,7 @@ class ConwayMaxwellPoisson(Family):
         steps = q.dispersion * log_ratio(jnp.asarray(q.rate), rate)
         own = relative_entropy_term(k, rate) + log_factorial_gap(k)
         e = steps * (k - mean) - (q.dispersion - self.dispersion) * (own - jnp.sum(probs * own))
+        e = e - jnp.sum(probs * e)  # whose mean is only as small as the mean's rounding
         fine = last - first < jnp.maximum(NUM_TERMS - 1.0, 4 * (own_reach[1] - own_reach[0]))
         near = fine & (jnp.max(e) < 50)
         close = jnp.log1p(jnp.sum(probs * expm1_minus(jnp.where(near, e, 0.0))))

@@ -131,8 +131,9 @@ def _cumulant(s: Array, low: Array, k: Array) -> Array:
     """log E exp(k (log x − E log x)); +inf for k ≥ s − 1."""
     finite = s - k > 1
     k = jnp.where(finite, k, 0.0)
-    # the integral of (1 − t) k² times the variance at s − t k, where the pole at 1 is not near; else a difference
-    near = jnp.abs(k) < 0.4 * (jnp.minimum(s, s - k) - 1)
+    # the integral of (1 − t) k² times the variance at s − t k, where the pole at 1 is not near, nor the variance, which
+    # falls as (1 + 1 / low)^−s, too different at the ends; else a difference
+    near = jnp.abs(k) < 0.4 * jnp.minimum(jnp.minimum(s, s - k) - 1, 3.5 / jnp.log1p(1 / low))
     nodes = jnp.asarray(_NODES, k.dtype).reshape((1,) * k.ndim + (-1,))
     between = s - jnp.where(near, k, 0.0)[..., None] * nodes
     weights = jnp.asarray([w * (1 - t) for t, w in zip(_NODES, _WEIGHTS, strict=True)], k.dtype)
