@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import linear_minus_log
+from xentjax._numerics import expm1_minus, linear_minus_log
 from xentjax._special import log1mexp
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma import gamma_cumulant
 from xentjax.parameters import NON_NEGATIVE, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, square
+from xentjax.statistics import distance, identity, log, log_square, minus_log, square
 
 EULER_GAMMA = 0.5772156649015329
 
@@ -47,6 +47,7 @@ class Exponential(Family):
             log: jnp.log(mean) - EULER_GAMMA,
             log_square: jnp.full_like(mean, jnp.pi**2 / 6),
             log_cumulant: lambda k: log_gamma_cumulant(jnp.ones_like(k), k),
+            distance: self._distance,
             cumulant: self._cumulant,
         }
 
@@ -64,6 +65,12 @@ class Exponential(Family):
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return jax.random.exponential(key, shape, jnp.result_type(self.rate)) / self.rate
+
+    def _distance(self, point: Array) -> Array:
+        # of a point c > 0: E|x − c| − |mean − c| = 2 mean exp(−c / mean), less 2 (mean − c) below the mean
+        mean = self.mean
+        c = jnp.where(point > 0, point, mean) / mean
+        return jnp.where(point > 0, 2 * mean * jnp.where(c < 1, expm1_minus(-c), jnp.exp(-c)), 0.0)
 
     def _cumulant(self, t: Array) -> Array:
         return gamma_cumulant(jnp.ones_like(self.mean), jnp.asarray(self.rate), t)

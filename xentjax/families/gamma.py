@@ -19,7 +19,7 @@ from xentjax._special import log_gamma_tails
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import POSITIVE, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
+from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
 
 
 class Gamma(Family):
@@ -57,8 +57,18 @@ class Gamma(Family):
             log: digamma(a) - log_rate,
             log_square: trigamma(a),
             log_cumulant: lambda k: log_gamma_cumulant(a, k),
+            distance: self._distance,
             cumulant: lambda t: gamma_cumulant(a, jnp.asarray(self.rate), t),
         }
+
+    def _distance(self, point: Array) -> Array:
+        # E|x − c| − |mean − c| is twice the smaller of E(c − x)⁺ and E(x − c)⁺; x / mean times the density has a + 1
+        a, within = jnp.asarray(self.concentration), point > 0
+        c = jnp.where(within, point, self.mean)
+        own, other = log_gamma_tails(a, self.rate * c), log_gamma_tails(a + 1, self.rate * c)
+        below = c * jnp.exp(own[0]) - self.mean * jnp.exp(other[0])
+        above = self.mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
+        return jnp.where(within, 2 * jnp.maximum(jnp.where(c < self.mean, below, above), 0.0), 0.0)
 
     @classmethod
     def start(cls, source: Any) -> Self:
