@@ -127,9 +127,9 @@ def _cumulant(p: Array, t: Array, moved: Array, rest: Array) -> Array:
     gone = moved < 1e-30
     excess = _excess(jnp.where(gone, 0.5, moved), jnp.where(gone, 0.5, rest))
     far = jnp.log1p(jnp.where(gone, 0.0, excess)) - jnp.log1p(own) - mean_less_1 * t
-    # for p near 1 rather from the ratio of the rests
+    # for p near 1, while moved is near it too, rather from the ratio of the rests
     rise = -jnp.log(rest / (1 - p)) / (p * (1 + own))
-    far = jnp.where((p > 0.5) & ~gone, jnp.log1p(jnp.maximum(rise, -0.999)) - (1 + mean_less_1) * t, far)
+    far = jnp.where((p > 0.5) & (moved > 0.25), jnp.log1p(jnp.maximum(rise, -0.999)) - (1 + mean_less_1) * t, far)
     return jnp.where(near, t * t * (_variance(*between) @ weights), far)
 
 
