@@ -44,8 +44,10 @@ def _quantiles(p: Any, probabilities: jax.Array) -> tuple:
 def places(row: Row) -> np.ndarray:
     """Points from one tail to the other: scipy's quantiles, or the mean and steps of deviations from it."""
     p = row.make("float64")
-    if row.reference:
+    if row.reference and hasattr(frozen(row, p), "cdf"):
         return np.asarray(frozen(row, p).ppf(PROBABILITIES), float)
+    if row.reference:
+        return np.asarray(jax.jit(jax.vmap(p.quantile), compiler_options=UNOPTIMISED)(jnp.asarray(PROBABILITIES)))
     return float(p.mean) + np.linspace(-3, 3, len(PROBABILITIES)) * float(p.variance) ** 0.5
 
 
@@ -65,14 +67,17 @@ def tolerance(row: Row, dtype: str) -> float:
 def test_distribution_functions_are_scipys(row: Row) -> None:
     dtype = "float64"  # the functions behind these have tests of their own in float32
     p = row.make(dtype)
-    reference, x = frozen(row, upcast(p)), places(row).astype(dtype).astype(float)
+    reference = frozen(row, upcast(p))
+    if not hasattr(reference, "cdf"):
+        pytest.skip("scipy has no such distribution")
+    x = places(row).astype(dtype).astype(float)
     with np.errstate(divide="ignore"):
         expected = np.log(reference.cdf(x)), np.log(reference.sf(x))
     for found, exact in zip(tails(row, dtype), expected, strict=True):
-        # scipy's own digits, of probabilities down to 1e-9; XLA takes denormal points as 0
+        # scipy's own digits, where it subtracts log-gammas of 1e7; XLA takes denormal points as 0
         counts = (np.abs(x) > float(jnp.finfo(dtype).tiny)) & (exact > np.log(1e-9))
         found, exact = found[counts], exact[counts]
-        np.testing.assert_allclose(found, exact, rtol=tolerance(row, dtype) + 1e-8, atol=64 * np.finfo(float).eps)
+        np.testing.assert_allclose(found, exact, rtol=tolerance(row, dtype) + 1e-8, atol=4e-9)
 
 
 @over(SCALAR)
@@ -86,7 +91,8 @@ def test_tails_sum_to_one(row: Row) -> None:
 @over([row for row in SCALAR if row.family in INVERTED])
 def test_quantiles_invert(row: Row) -> None:
     """Their slope is one over the density, which is the slope of the distribution function."""
-    p, probabilities = row.make("float64"), PROBABILITIES
+    # closer to 1 a probability has lost the digits of its complement
+    p, probabilities = row.make("float64"), np.minimum(PROBABILITIES, 0.9999)
     x, pace, slope, density = map(np.asarray, _quantiles(p, jnp.asarray(probabilities)))
     below = np.exp(_tails(p, jnp.asarray(x))[0])
     if p.support.discrete:

@@ -112,12 +112,18 @@ class InverseGaussian(Family):
         z = root * ((x - self.mean) / self.mean)
         lower = z < -1
         size = jnp.where(lower, -z, z)
-        depth = _depth(z)
-        t, weights = _nodes(jax.lax.stop_gradient(2 * depth / (size + jnp.sqrt(size * size + 2 * depth))), 64)
-        # v less |z| or z
-        step = 2 * jnp.where(lower, root * (x / self.mean), root)[..., None] * t
-        other = jnp.where(lower[..., None], 1 + jnp.exp(-step), -jnp.expm1(-step))
-        integral = jnp.sum(weights * jnp.exp(-t * (size[..., None] + 0.5 * t)) * other, -1)
+        # v less |z| or z: where it is small the exponentials nearly cancel, where it is large they have widths of their own
+        step = 2 * jnp.where(lower, root * (x / self.mean), root)
+        near = step < 4
+        t, weights = _normal_nodes(size)
+        other = -jnp.expm1(-jnp.where(near, step, 0.0)[..., None] * t)
+        kernel = weights * jnp.exp(-t * (size[..., None] + 0.5 * t))
+        v = size + step
+        s, inner = _normal_nodes(v)
+        second = jnp.sum(inner * jnp.exp(-s * (v[..., None] + 0.5 * s)), -1)
+        first = jnp.sum(kernel, -1)
+        above = jnp.where(near, jnp.sum(kernel * other, -1), first - second)
+        integral = jnp.where(lower, first + second, above)
         return _in_order(lower, jnp.log(integral) - 0.5 * z * z - HALF_LOG_2PI)
 
     def kl_to(self, q: "InverseGaussian") -> Array:
@@ -125,6 +131,12 @@ class InverseGaussian(Family):
         shapes = linear_minus_log((q.shape - self.shape) / self.shape, q.shape / self.shape)
         relative = (self.mean - q.mean) / q.mean
         return 0.5 * (shapes + q.shape / self.mean * relative * relative)
+
+
+def _normal_nodes(slope: Array) -> tuple[Array, Array]:
+    """Nodes and weights for exp(−slope t − t² / 2) over t > 0."""
+    depth = _depth(slope)
+    return _nodes(jax.lax.stop_gradient(2 * depth / (slope + jnp.sqrt(slope * slope + 2 * depth))), 64)
 
 
 def _log_rule(ratio: Array, k: Array) -> tuple[Array, Array]:
