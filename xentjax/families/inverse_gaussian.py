@@ -112,7 +112,7 @@ class InverseGaussian(Family):
         z = root * ((x - self.mean) / self.mean)
         lower = z < -1
         size = jnp.where(lower, -z, z)
-        # v less |z| or z: where it is small the exponentials nearly cancel, where it is large they have widths of their own
+        # v less |z|: where it is small the exponentials nearly cancel, where it is large each has a width of its own
         step = 2 * jnp.where(lower, root * (x / self.mean), root)
         near = step < 4
         t, weights = _normal_nodes(size)
