@@ -8,7 +8,7 @@ demo: .venv/experiments.installed
 	$(BIN)/python experiments/mle_is_kl_minimisation.py
 
 test: .venv/dev.installed lint
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .
