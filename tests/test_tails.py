@@ -63,7 +63,8 @@ def tolerance(row: Row, dtype: str) -> float:
     return float(jnp.finfo(dtype).eps) * (256 + 64 * conditioning(row)) + circle
 
 
-@over([row for row in SCALAR if row.reference and row.family is not xj.Zeta])  # of which scipy has 8 digits
+# of the zeta distribution scipy has 8 digits; of BetaBinomial(20, 1e6, 3e6), beside a sum in mpmath, 5 where ours has 13
+@over([row for row in SCALAR if row.reference and row.family is not xj.Zeta and row.parameters != (20.0, 1e6, 3e6)])
 def test_distribution_functions_are_scipys(row: Row) -> None:
     dtype = "float64"  # the functions behind these have tests of their own in float32
     p = row.make(dtype)

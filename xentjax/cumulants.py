@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -151,7 +152,8 @@ def _integral(cumulant: Callable, mean: Array, least: Array, divisor: Callable[[
     last = jnp.log(45 / least)
     step = (last - first) / (_NUM_NODES - 1)
     t = jnp.exp(first[..., None] + step[..., None] * jnp.arange(_NUM_NODES, dtype=mean.dtype))
-    k, decay = cumulant(t), t * mean[..., None]
+    # one node at a time: the cumulant function of a distribution takes a number
+    k, decay = jax.vmap(cumulant, -1, -1)(t), t * mean[..., None]
     # exp(k − decay) = E exp(−t y) is at most 1, where exp(k) alone may be out of range
     rise = jnp.where(k < 1, jnp.expm1(jnp.minimum(k, 1.0)) * jnp.exp(-decay), jnp.exp(k - decay) - jnp.exp(-decay))
     return step * jnp.sum(rise / divisor(t), -1)

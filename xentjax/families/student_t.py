@@ -132,8 +132,10 @@ class StudentT(Family):
     def _log_tail(self, square: Array) -> Array:
         # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²)
         df = jnp.asarray(self.df)
-        total = df + square
-        return log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), df / total, square / total)[0] - math.log(2)
+        w = df / (df + square)
+        # far out the complement of w has its digits, and those of its derivative, from w
+        rest = jnp.where(w < 0.5, 1 - w, square / (df + square))
+        return log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), w, rest)[0] - math.log(2)
 
     def coordinate(self) -> tuple[Array, Array]:
         return self.loc, self.scale
