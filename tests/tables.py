@@ -427,6 +427,12 @@ ROWS = [
         _normal_kl,
     ),
     *_rows(
+        xj.Pareto,
+        [((1.5, 3.5), (1.2, 2.5)), ((1e-4, 20.0), (0.9e-4, 18.0))],
+        lambda scale, alpha: st.pareto(alpha, scale=scale),
+        lambda s, a, t, b: mp.log(a / b) + b * mp.log(s / t) + b / a - 1,
+    ),
+    *_rows(
         xj.Poisson,
         [((3.5,), (5.0,)), ((0.01,), (0.02,)), ((2000.0,), (2010.0,))],
         st.poisson,
@@ -463,6 +469,12 @@ ROWS = [
         [((1.7, 1.2), (0.9, 2.0)), ((0.6, 0.5), (0.8, 0.7)), ((20.0, 3.0), (18.0, 3.1))],
         lambda k, scale: st.weibull_min(k, scale=scale),
         _weibull_kl,
+    ),
+    *_rows(
+        xj.Binomial,
+        [((12.0, 0.3), (12.0, 0.5)), ((2000.0, 0.999), (2000.0, 0.99))],
+        st.binom,
+        lambda n, p, _, q: n * _bernoulli_kl(p, q),
     ),
     *_rows(
         xj.BurrXII,
@@ -541,6 +553,11 @@ ROWS = [
         ([0.5, 0.5], Row(xj.Gamma, ([1.5, 4.0], [1.0, 0.7]), ())),
     ),
 ]
+
+
+def eps(dtype: str) -> float:
+    """The distance of 1 from the next number."""
+    return float(jnp.finfo(dtype).eps)
 
 
 def upcast(p: Any) -> Any:
