@@ -1,7 +1,16 @@
 """Laws that hold in every test: no silent promotion of ranks or types, no key used twice, no warning."""
 
+import os
+
 import jax
 import pytest
+
+# Compiling is most of what these tests take, so they compile plainly, in a third of the time; where rounding is what is
+# tested, as users do (`tables.OPTIMISED`). `XLA_FLAGS= make test` runs all of them as users compile.
+PLAINLY = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+if jax.__version_info__ < (0, 11):
+    PLAINLY.append("--xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("XLA_FLAGS", " ".join(PLAINLY))
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -18,7 +18,7 @@ from divergence_rows import (
     vectors,
 )
 from mpmath import mp
-from tables import UNOPTIMISED, exact
+from tables import exact
 
 import xentjax as xj
 
@@ -70,7 +70,7 @@ def edges() -> dict:
     def jets(x: jax.Array) -> dict:
         return of_all(lambda f: jet(f, x), x.dtype)
 
-    found = jax.jit(jax.vmap(jets), compiler_options=UNOPTIMISED)(jnp.array(list(EDGES.values())))
+    found = jax.jit(jax.vmap(jets))(jnp.array(list(EDGES.values())))
     return {
         name: {case: jax.tree.map(lambda x, i=i: np.asarray(x[i]), jet) for i, case in enumerate(EDGES)}
         for name, jet in found.items()
@@ -127,7 +127,7 @@ def test_gradients_are_as_accurate_as_values() -> None:
 def test_derivatives_in_the_order() -> None:
     p, q = (jnp.asarray(x) for x in ([0.5, 0.3, 0.2], [0.2, 0.3, 0.5]))
 
-    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    @jax.jit
     @jax.vmap
     def jets(a: jax.Array) -> list:
         functions = [lambda a: xj.renyi_divergence(p, q, a), lambda a: xj.renyi_entropy(p, a)]
@@ -167,7 +167,7 @@ def test_axis_where_and_broadcasting() -> None:
         "bregman": functools.partial(xj.bregman_divergence, potential=lambda p: jnp.sum(p**3)),
     }
 
-    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    @jax.jit
     def ways(p: jax.Array, q: jax.Array) -> dict:
         p7, q7 = (jnp.pad(x, ((0, 0), (0, 2)), constant_values=jnp.nan) for x in (p, q))
         where = (jnp.arange(7) < 5)[None]
@@ -186,7 +186,7 @@ def test_axis_where_and_broadcasting() -> None:
 def test_a_masked_entry_has_no_derivative() -> None:
     p, q, where = jnp.array([0.5, 0.5, jnp.nan]), jnp.array([0.25, 0.75, jnp.nan]), jnp.array([True, True, False])
 
-    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    @jax.jit
     def slopes(p: jax.Array, q: jax.Array) -> list:
         return [jax.grad(lambda p, q, f=f: f(p, q, where=where), (0, 1))(p, q) for f in KINDS.values()]
 
@@ -197,7 +197,7 @@ def test_a_masked_entry_has_no_derivative() -> None:
 
 @pytest.mark.parametrize("half", ["bfloat16", "float16"])
 def test_half_precision_is_kept_and_as_accurate_as_it_can_be(half: str) -> None:
-    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    @jax.jit
     def some(p: jax.Array, q: jax.Array) -> list:
         functions = (xj.jensen_shannon, functools.partial(xj.renyi_divergence, order=0.5))
         table = p / 8

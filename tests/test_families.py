@@ -10,7 +10,6 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from tables import (
     ROWS,
-    UNOPTIMISED,
     Row,
     conditioning,
     ends,
@@ -94,7 +93,7 @@ def places(row: Row, dtype: str) -> Places:
     return Places(*(np.clip(part, -1e30, 1e30) if i == 0 else np.asarray(part, dtype) for i, part in enumerate(parts)))
 
 
-@functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+@jax.jit
 def _facts(p: xj.Family, x: jax.Array) -> Facts:
     flat, unravel = ravel_pytree(p)
     derive = jax.value_and_grad(lambda v, x: unravel(v).log_prob(x), (0, 1))

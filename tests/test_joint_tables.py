@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from mpmath import mp
-from tables import UNOPTIMISED, exact
+from tables import exact
 
 import xentjax as xj
 
@@ -20,7 +20,7 @@ def table(seed: int = 0, shape: tuple = (4, 2, 3, 2)) -> jax.Array:
     return jnp.asarray(p / p.sum((1, 2, 3), keepdims=True))
 
 
-@functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+@jax.jit
 def measures(p: jax.Array) -> dict[str, jax.Array]:
     """All that the identities need, of tables [..., x, y, z]."""
     names = {"names": "xyz"}
@@ -128,7 +128,7 @@ def test_derivatives_are_finite_at_empty_cells_and_right_elsewhere() -> None:
         xj.joint_entropy,
     ]
 
-    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    @jax.jit
     def jets(p: jax.Array) -> list:
         return [(jax.grad(f)(p), jax.hessian(f)(p)) for f in some]
 

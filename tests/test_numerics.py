@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mpmath import mp
+from tables import OPTIMISED
 
 from xentjax import _numerics
 
@@ -198,7 +199,7 @@ def jet(name: str) -> Callable:
         first, second = jax.vmap(jax.grad(f, arguments))(*x), jax.vmap(jax.hessian(f, arguments))(*x)
         return f(*x), first, tuple(second[i][j] for i in arguments for j in arguments if i <= j)
 
-    return jax.jit(evaluate)
+    return jax.jit(evaluate, compiler_options=OPTIMISED)
 
 
 def _check(kind: str, found: Any, exact: list, allowed: np.ndarray, x: tuple) -> None:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from mpmath import mp
+from tables import OPTIMISED
 
-from tests.tables import UNOPTIMISED
 from xentjax import _special
 
 STEP = mp.mpf(10) ** -12  # of central differences, with 50 digits: exact to about 1e-24
@@ -213,8 +213,7 @@ def jet(name: str) -> Callable:
         arguments = tuple(range(len(x)))
         return f(*x), jax.vmap(jax.jacfwd(f, arguments))(*x), jax.vmap(jax.hessian(f, arguments))(*x)
 
-    # compiled without optimisation, in a third of the time; `test_ends` and others compile as users do
-    return jax.jit(evaluate, compiler_options=UNOPTIMISED)
+    return jax.jit(evaluate)
 
 
 def _exact(special: Special, x: tuple) -> dict[tuple[int, ...], tuple]:
@@ -270,7 +269,7 @@ def test_tails_as_users_compile_them(name: str) -> None:
     """XLA's optimisations leave compensated sums and products alone; it is float32 that needs them."""
     special = SPECIALS[name]
     x = tuple(jnp.asarray(v, "float32") for v in zip(*special.table, strict=True))
-    found, known = jax.jit(special.function)(*x), jet(name)(*x)[0]
+    found, known = jax.jit(special.function, compiler_options=OPTIMISED)(*x), jet(name)(*x)[0]
     for value, other in zip(found, known, strict=True):
         # a few eps, of the value where it is small and of the terms of an exponent where it is large
         np.testing.assert_allclose(value, other, rtol=1e-5)
@@ -282,7 +281,7 @@ def test_ends(dtype: str) -> None:
     """Where a tail is 0 or 1, derivatives are finite, and the limits where these are."""
     a, zero = jnp.asarray([1.0, 2.5], dtype), jnp.zeros(2, dtype)
 
-    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    @jax.jit
     def evaluate(a: jax.Array, x: jax.Array) -> tuple:
         gamma, beta = _special.log_gamma_tails, lambda a, x: _special.log_beta_tails(a, a, x, 1 - x)
         return tuple((f(a, x), jax.vmap(jax.jacrev(f, (0, 1)))(a, x)) for f in (gamma, beta))
@@ -307,7 +306,7 @@ def test_other_ends(dtype: str) -> None:
     assert _special.log1mexp(-jnp.inf * one) == 0
     assert jax.grad(jax.grad(_special.log1mexp))(-jnp.inf * one) == 0
     # the density of the uniform distribution, at its end
-    slope = jax.jit(jax.grad(lambda x: _special.log_von_mises_tails(zero, x)[1]), compiler_options=UNOPTIMISED)
+    slope = jax.jit(jax.grad(lambda x: _special.log_von_mises_tails(zero, x)[1]))
     # the exponential of a logarithm as small as that of eps²
     assert float(slope(-one * np.pi)) == pytest.approx(-0.5 / np.pi, rel=64 * eps)
     assert float(_special.log_bessel_i(0.0, zero)) == pytest.approx(0, abs=4 * eps)
@@ -321,7 +320,7 @@ def test_other_ends(dtype: str) -> None:
 def test_nothing_hides_a_nan(dtype: str) -> None:
     nan, one = jnp.asarray(jnp.nan, dtype), jnp.ones((), dtype)
 
-    @functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+    @jax.jit
     def found(nan: jax.Array, one: jax.Array) -> tuple:
         pair = jnp.stack([nan, one]), jnp.stack([one, nan])
         return (

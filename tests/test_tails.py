@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tables import ROWS, UNOPTIMISED, Row, conditioning, frozen, upcast
+from tables import ROWS, Row, conditioning, frozen, upcast
 
 import xentjax as xj
 
@@ -28,12 +28,12 @@ PROBABILITIES = np.array([1e-12, 1e-3, 0.2, 0.5, 0.8, 0.999, 1 - 1e-9])
 over = functools.partial(pytest.mark.parametrize, "row", ids=str, scope="module")
 
 
-@functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+@jax.jit
 def _tails(p: Any, x: jax.Array) -> tuple:
     return jax.vmap(lambda x: (p.log_cdf(x), p.log_survival(x)))(x)
 
 
-@functools.partial(jax.jit, compiler_options=UNOPTIMISED)
+@jax.jit
 def _quantiles(p: Any, probabilities: jax.Array) -> tuple:
     """Quantiles, their slopes, and there the slope of the distribution function and the density."""
     x, pace = jax.vmap(jax.value_and_grad(p.quantile))(probabilities)
@@ -47,7 +47,7 @@ def places(row: Row) -> np.ndarray:
     if row.reference and hasattr(frozen(row, p), "cdf"):
         return np.asarray(frozen(row, p).ppf(PROBABILITIES), float)
     if row.reference:
-        return np.asarray(jax.jit(jax.vmap(p.quantile), compiler_options=UNOPTIMISED)(jnp.asarray(PROBABILITIES)))
+        return np.asarray(jax.jit(jax.vmap(p.quantile))(jnp.asarray(PROBABILITIES)))
     return float(p.mean) + np.linspace(-3, 3, len(PROBABILITIES)) * float(p.variance) ** 0.5
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import digamma_gap, expm1_minus, log_factorial_gap, log_gamma_rise, relative_entropy_term
-from xentjax.statistics import Center, Spread, identity, log, minus_log
+from xentjax.statistics import Center, Spread, entry_of, identity, log, minus_log
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def _exponential(name: str, key: Cumulant, exponent: Array | float, kind: Callab
         if key not in table:
             return None
         constant = isinstance(exponent, (int, float))  # of no precision of its own
-        return jnp.expm1(table[key](jnp.full_like(table[key.center], exponent) if constant else exponent))
+        return jnp.expm1(table[key](jnp.full_like(entry_of(table, key.center), exponent) if constant else exponent))
 
     return Spread(name, key.center, gap, exponent, kind, rescale, derive=derive)
 
@@ -65,9 +65,9 @@ def _inverse_spread(table: dict) -> Array | None:
     # E x · E 1/x = exp(K(1) + K(−1)) with K the cumulant function of log x
     if log_cumulant not in table or minus_log not in table:
         return None
-    mean = jnp.asarray(table[identity])
+    mean = jnp.asarray(entry_of(table, identity))
     finite = jnp.isfinite(mean)
-    product = table[minus_log] + table[log_cumulant](jnp.full_like(mean, -1.0))
+    product = entry_of(table, minus_log) + table[log_cumulant](jnp.full_like(mean, -1.0))
     return jnp.where(finite, jnp.expm1(product) / mean, jnp.inf)
 
 
@@ -86,7 +86,7 @@ def _log_factorial_gap(y: Array, m: Array) -> Array:
 def _spread_of_sum(table: dict, shift: Any) -> Array | None:
     if cumulant not in table:
         return None
-    mean = jnp.asarray(table[identity])
+    mean = jnp.asarray(entry_of(table, identity))
     return log_gamma_spread(lambda t: table[cumulant](-t), mean + shift, jnp.full_like(mean, shift))
 
 
@@ -114,7 +114,7 @@ def log_gamma_of_difference(total: Array, least: Any = 1.0) -> Spread:
     def derive(table: dict) -> Array | None:
         if cumulant not in table:
             return None
-        rest = total - table[identity]
+        rest = total - entry_of(table, identity)
         return log_gamma_spread(table[cumulant], rest, jnp.full_like(rest, least))
 
     return Spread(f"log Γ({total} − x)", identity, gap, total, log_gamma_of_difference, derive=derive)

@@ -275,12 +275,18 @@ def move(spread: Spread, value: Array, mean: Array, to: Array) -> Array:
     return scaled + spread.gap(mean, to)
 
 
+def entry_of(table: dict, key: Any, *parameter: Any) -> Any:
+    """What a table of expectations holds: a value, or a function of the statistic's parameter, or of nothing where the
+    value is costly and seldom asked for."""
+    entry = table.get(key)
+    return entry(*parameter) if callable(entry) else entry
+
+
 def from_table(table: dict, f: Any) -> Array | None:
     """The expectation of a centre, or of a spread about any value, from a table of a source's own expectations."""
     statistic = f.spread if isinstance(f, About) else f
-    entry = table.get(statistic.key) if isinstance(statistic, (Center, Spread)) else None
-    if entry is not None and statistic.parameter is not None:
-        entry = entry(statistic.parameter)
+    parameter = () if getattr(statistic, "parameter", None) is None else (statistic.parameter,)
+    entry = entry_of(table, statistic.key, *parameter) if isinstance(statistic, (Center, Spread)) else None
     if entry is None and isinstance(statistic, Spread) and statistic.derive is not None:
         entry = statistic.derive(table)
     if entry is None or not isinstance(f, About):

@@ -67,13 +67,13 @@ class Beta(Family):
         return {
             identity: self.mean,
             square: self.variance,
-            minus_log: digamma_gap_drop(a, b),
-            minus_log1m: digamma_gap_drop(b, a),
-            log: digamma(a) - digamma(n),
-            log_square: trigamma(a) - trigamma(n),
-            logit: digamma(a) - digamma(b),
-            logit_square: trigamma(a) + trigamma(b),
-            logit_softplus: _softplus(a, b),
+            minus_log: lambda: digamma_gap_drop(a, b),
+            minus_log1m: lambda: digamma_gap_drop(b, a),
+            log: lambda: digamma(a) - digamma(n),
+            log_square: lambda: trigamma(a) - trigamma(n),
+            logit: lambda: digamma(a) - digamma(b),
+            logit_square: lambda: trigamma(a) + trigamma(b),
+            logit_softplus: lambda: _softplus(a, b),
             log_cumulant: lambda k: log_gamma_cumulant(a, k) - log_gamma_rise(n, jnp.maximum(k, -a)),
         }
 

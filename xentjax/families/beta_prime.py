@@ -50,10 +50,10 @@ class BetaPrime(Family):
         return {
             identity: self.mean,
             square: self.variance,
-            minus_log: self._log_cumulant(jnp.ones_like(b)),
-            log: digamma(a) - digamma(b),
-            log_square: trigamma(a) + trigamma(b),
-            log1p: self._log1p(),
+            minus_log: lambda: self._log_cumulant(jnp.ones_like(b)),
+            log: lambda: digamma(a) - digamma(b),
+            log_square: lambda: trigamma(a) + trigamma(b),
+            log1p: self._log1p,
             log_cumulant: self._log_cumulant,
         }
 

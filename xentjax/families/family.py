@@ -12,7 +12,7 @@ from xentjax._numerics import as_float
 from xentjax.families.inversion import invert, invert_counts
 from xentjax.parameters import BINARY, NON_NEGATIVE, POSITIVE, Support, named_leaves
 from xentjax.records import record
-from xentjax.statistics import Center, Spread, from_table, log, log_square
+from xentjax.statistics import Center, Spread, entry_of, from_table, log, log_square
 
 
 @dataclass_transform(frozen_default=True)
@@ -103,7 +103,11 @@ class Family:
         return invert_counts(self, probability) if self.support.discrete else invert(self, probability)
 
     def expectations(self) -> dict:
-        """What this distribution knows in closed form: {centre: its mean, spread: its value about that mean}."""
+        """What this distribution knows in closed form: {centre: its mean, spread: its value about that mean}.
+
+        A value that is costly and seldom asked for may be a function without arguments; that of a statistic with a
+        parameter is a function of it.
+        """
         return {}
 
     def known(self, f: Any) -> Any:
@@ -146,7 +150,7 @@ class Family:
     def coordinate(self) -> tuple[Array, Array]:
         """Location and scale of the distribution in the unconstrained coordinate of its values; see `constrain`."""
         table = self.expectations()
-        return table[log], jnp.sqrt(table[log_square])
+        return entry_of(table, log), jnp.sqrt(entry_of(table, log_square))
 
     def constrain(self, coordinate: Array) -> Array:
         """A value of the distribution, from a real number: the smooth map along which it is integrated and inverted."""

@@ -30,11 +30,11 @@ class GammaPower(Family):
     def expectations(self) -> dict:
         a, scale, power = self.form()
         return {
-            identity: self.mean,
-            square: self.variance,
-            minus_log: self._log_cumulant(1.0),
-            log: jnp.log(scale) + digamma(a) / power,
-            log_square: trigamma(a) / (power * power),
+            identity: lambda: self.mean,
+            square: lambda: self.variance,
+            minus_log: lambda: self._log_cumulant(1.0),
+            log: lambda: jnp.log(scale) + digamma(a) / power,
+            log_square: lambda: trigamma(a) / (power * power),
             log_cumulant: self._log_cumulant,
             distance: self._distance,
         }

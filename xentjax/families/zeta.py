@@ -57,13 +57,12 @@ class Zeta(Family):
 
     def expectations(self) -> dict:
         s, low = self._values()
-        gap = jnp.where(s > 2, _cumulant(s, low, jnp.ones_like(s)), jnp.inf)
         return {
-            identity: self.mean,
-            square: self.variance,
-            minus_log: gap,
-            log: _slope(s, low),
-            log_square: _curvature(s, low),
+            identity: lambda: self.mean,
+            square: lambda: self.variance,
+            minus_log: lambda: jnp.where(s > 2, _cumulant(s, low, jnp.ones_like(s)), jnp.inf),
+            log: lambda: _slope(s, low),
+            log_square: lambda: _curvature(s, low),
             log_cumulant: lambda k: _cumulant(s, low, k),
         }
 
