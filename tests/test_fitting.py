@@ -313,3 +313,18 @@ def test_inside_jit_nothing_raises_and_the_status_tells():
     assert status(np.ones(200)) == xj.Status.BAD_START
     assert status(np.where(np.arange(200) == 3, np.nan, DATA)) == xj.Status.BAD_DATA
     assert status(-DATA) == xj.Status.BAD_DATA
+
+
+def test_what_a_compiled_function_closes_over_is_checked_too() -> None:
+    """JAX traces every operation inside `jit`, on known numbers as well: a check must not ask a traced one."""
+    x, start = jnp.linspace(-1.0, 2.0, 50), xj.Normal(0.2, 1.0)
+    by_start = jax.jit(lambda x: xj.fit_mle(start, x))(x)
+    by_points = jax.jit(lambda start: xj.fit_mle(start, x))(start)
+    assert by_start.model.loc == by_points.model.loc == pytest.approx(0.5, abs=1e-14)
+    held = jax.jit(lambda x: xj.fit_mle(xj.Normal, x, fixed={"scale": 2.0}))(x)
+    assert held.model.scale == 2.0
+    with pytest.raises(ValueError, match="found fixed={'scale': -1.0}"):
+        jax.jit(lambda x: xj.fit_mle(xj.Normal, x, fixed={"scale": -1.0}))(x)
+    wrong = xj.Normal(0.2, -1.0)
+    with pytest.raises(ValueError, match="found scale = -1.0"):
+        jax.jit(lambda x: xj.fit_mle(wrong, x))(x)

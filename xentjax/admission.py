@@ -96,7 +96,7 @@ def _check_instance(caller: str, model: Any) -> None:
                 f"{caller}: found a support for {name!r}, but the parameters are {', '.join(known)}; use their names."
             )
     for leaf in leaves:
-        if not _traced(leaf.value) and not np.all(leaf.support.contains(leaf.value)):
+        if not _may_hold(leaf.support, leaf.value):
             raise ValueError(
                 f"{caller}: found {leaf.name} = {np.asarray(leaf.value)} in the {type(model).__name__} to start from, "
                 f"but {leaf.support.name} is needed; start inside."
@@ -126,8 +126,16 @@ def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
             )
     for name, value in fixed.items() if isinstance(fixed, Mapping) else ():
         support = supports[name]
-        if support is not None and not _traced(value) and not np.all(support.contains(jnp.asarray(value, float))):
+        if support is not None and not _may_hold(support, value):
             raise ValueError(f"{caller}: found fixed={{{name!r}: {value}}}, but {support.name} is needed; change it.")
+
+
+def _may_hold(support: Support, value: Any) -> bool:
+    """Whether a support contains a value; a traced one it may contain. Inside `jit` too, where JAX would trace all."""
+    if _traced(value):
+        return True
+    with jax.ensure_compile_time_eval():
+        return bool(jnp.all(support.contains(jnp.asarray(value, float))))
 
 
 def _traced(tree: Any) -> bool:

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 
-from xentjax._numerics import HALF_LOG_2PI, digamma_gap_drop, linear_minus_log, log_gamma_half_step
+from xentjax._numerics import HALF_LOG_2PI, digamma_gap_drop, log_gamma_half_step
 from xentjax.families.family import Family, within_support
+from xentjax.families.student_t import log_kernel
 from xentjax.parameters import REAL_VECTOR, Parameter, covariance, positive, real
 from xentjax.statistics import identity, outer, square, summarize
 
@@ -58,12 +59,7 @@ class MultivariateStudentT(Family):
         return steps + half - d * HALF_LOG_2PI - jnp.sum(jnp.log(jnp.diagonal(self._factor)))
 
     def _log_kernel(self, square: Array) -> Array:
-        # (a + d/2) log(1 + w) with w = m / 2a: for large a it is m / 2 and a rest that vanishes
-        a, h = 0.5 * jnp.asarray(self.df), 0.5 * jnp.shape(self.loc)[0]
-        w = 0.5 * square / a
-        near = jnp.where(w < 0.5, w, 0.0)
-        series = 0.5 * square + h * w - (a + h) * linear_minus_log(near, 1 + near)
-        return jnp.where(w < 0.5, series, (a + h) * jnp.log1p(w))
+        return log_kernel(jnp.shape(self.loc)[0], jnp.asarray(self.df), square)
 
     def expectations(self) -> dict:
         # without a covariance a cross-entropy to a normal is infinite, also where there is no mean
