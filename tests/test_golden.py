@@ -56,6 +56,41 @@ def two_poissons(params, x):
     return jnp.logaddexp(first, second)
 
 
+@xj.record
+class LogGamma:
+    """log x has a gamma distribution."""
+
+    shape: xj.Parameter = xj.positive(1.0)
+    rate: xj.Parameter = xj.positive(1.0)
+
+    def log_prob(self, x):
+        return xj.Gamma(self.shape, self.rate).log_prob(jnp.log(x)) - jnp.log(x)
+
+
+@xj.record
+class Prentice:
+    """The generalised gamma distribution in parameters of the size of a normal distribution's."""
+
+    mu: xj.Parameter = xj.real(0.0)
+    sigma: xj.Parameter = xj.positive(1.0)
+    shape: xj.Parameter = xj.positive(1.0)
+
+    def log_prob(self, x):
+        power, concentration = self.shape / self.sigma, self.shape**-2
+        return xj.GeneralizedGamma(concentration, jnp.exp(self.mu) * concentration ** (-1 / power), power).log_prob(x)
+
+
+@xj.record
+class Linkage:
+    """Four cells whose probabilities depend on one recombination fraction."""
+
+    theta: xj.Parameter = xj.unit_interval(0.5)
+
+    def log_prob(self, cell):
+        t = self.theta
+        return xj.Categorical.from_probs(jnp.stack([2 + t, 1 - t, 1 - t, t]) / 4).log_prob(cell)
+
+
 def read(name):
     """The columns [k, n] of a data file."""
     return np.loadtxt(GOLDEN / "data" / name, delimiter=",", skiprows=1, ndmin=2).T
@@ -77,29 +112,41 @@ def fields(fit, **names):
     return {new: (getattr(fit.model, own), getattr(errors, own)) for new, own in names.items()}
 
 
-def gamma(file):
-    fit = sample(xj.Gamma, file)
-    return fit, fields(fit, shape="concentration", rate="rate")
+def named(fit_to, model, **names):
+    """A fit whose published names are those of fields."""
+
+    def run(file):
+        fit = fit_to(model, file)
+        return fit, fields(fit, **names)
+
+    return run
 
 
-def weibull(file):
-    fit = sample(xj.Weibull, file)
-    return fit, fields(fit, shape="concentration", scale="scale")
+def frechet(file):
+    fit = sample(xj.Frechet, file)
+    scale = fit.model.scale
+    # delta method: d rate / d scale = -1 / scale²
+    rate = (1 / scale, fit.standard_errors().scale / scale**2)
+    return fit, fields(fit, shape="concentration") | {"rate": rate}
 
 
-def exponential(file):
-    fit = sample(xj.Exponential, file)
-    return fit, fields(fit, rate="rate")
+def excesses(threshold):
+    def run(file):
+        (x,) = read(file)
+        fit = xj.fit_mle(xj.GeneralizedPareto, x - threshold)
+        return fit, fields(fit, sigma="scale", xi="shape")
+
+    return run
 
 
-def log_normal(file):
-    fit = sample(xj.LogNormal, file)
-    return fit, fields(fit, meanlog="loc", sdlog="scale")
-
-
-def poisson(file):
-    fit = counts(xj.Poisson, file)
-    return fit, fields(fit, **{"lambda": "rate"})
+def conway_maxwell_poisson(file):
+    fit = counts(xj.ConwayMaxwellPoisson, file)
+    rate, dispersion, errors = fit.model.rate, fit.model.dispersion, fit.standard_errors()
+    # delta method: d log rate / d rate = 1 / rate
+    return fit, {
+        "logmu": (jnp.log(rate), errors.rate / rate),
+        "lognu": (jnp.log(dispersion), errors.dispersion / dispersion),
+    }
 
 
 def negative_binomial(file):
@@ -144,13 +191,27 @@ def poisson_mixture(file):
 
 
 RECIPES = {
-    "egypt_weibull": weibull,
-    "egypt_gamma": gamma,
-    "egypt_exp": exponential,
-    "egypt_lnorm": log_normal,
-    "ball_bearing_weibull": weibull,
-    "horsekicks_poisson": poisson,
+    "egypt_weibull": named(sample, xj.Weibull, shape="concentration", scale="scale"),
+    "egypt_gamma": named(sample, xj.Gamma, shape="concentration", rate="rate"),
+    "egypt_exp": named(sample, xj.Exponential, rate="rate"),
+    "egypt_lnorm": named(sample, xj.LogNormal, meanlog="loc", sdlog="scale"),
+    "egypt_rayleigh": named(sample, xj.Rayleigh, sigma="scale"),
+    "egypt_invgauss": named(sample, xj.InverseGaussian, mean="mean", shape="shape"),
+    "egypt_invgamma": named(sample, xj.InverseGamma, alpha="concentration", beta="scale"),
+    "egypt_betapr": named(sample, xj.BetaPrime, shape1="alpha", shape2="beta"),
+    "egypt_invweibull": frechet,
+    "egypt_lgamma": named(sample, LogGamma(3.0, 1.0), shapelog="shape", ratelog="rate"),
+    "ball_bearing_weibull": named(sample, xj.Weibull, shape="concentration", scale="scale"),
+    "ball_bearing_gengamma": named(sample, Prentice(4.0, 0.5, 1.0), mu="mu", sigma="sigma", **{"lambda": "shape"}),
+    "portpirie_gev": named(sample, xj.GeneralizedExtremeValue, mu="loc", sigma="scale", xi="shape"),
+    "rain_gpd": excesses(30.0),
+    "dowjones_gpd": excesses(2.0),
+    "horsekicks_poisson": named(counts, xj.Poisson, **{"lambda": "rate"}),
     "federalist_nbinom": negative_binomial,
+    "saxony_binomial": named(counts, xj.Binomial(12, 0.5), p="probs"),
+    "saxony_betabinomial": named(counts, xj.BetaBinomial(12, 10.0, 10.0), a="alpha", b="beta"),
+    "linkage_multinomial": named(counts, Linkage(0.5), theta="theta"),
+    "tmb_compois_mode": conway_maxwell_poisson,
     "iris_setosa_mvn": multivariate_normal,
     "tmb_linreg": line,
     "spector_logit": regression(Logit),
