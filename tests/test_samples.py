@@ -68,7 +68,7 @@ def test_standard_error_counts_by_weights_and_keeps_the_tree(dtype: str) -> None
     x, weights = jnp.asarray([1.0, 2.0, 4.0], dtype), jnp.asarray([2, 0, 3])
     found = xj.Empirical(x, weights).standard_error(lambda x: {"x": x, "square": jnp.stack([x, x * x])})
     repeated = np.asarray([1.0, 1.0, 4.0, 4.0, 4.0])
-    rounding = 8 * jnp.finfo(dtype).eps
+    rounding = float(8 * jnp.finfo(dtype).eps)
     assert found["x"].dtype == dtype
     assert float(found["x"]) == pytest.approx(st.sem(repeated), rel=rounding)
     assert np.asarray(found["square"]) == pytest.approx([st.sem(repeated), st.sem(repeated**2)], rel=rounding)

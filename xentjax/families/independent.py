@@ -61,8 +61,7 @@ class Independent(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         each = jax.vmap(lambda component, x: component.log_prob(x))(self.component, x)
-        # NaN where a component is NaN, and not the −inf of another
-        return within_support(~jnp.any(jnp.isnan(x)), x, jnp.sum(each))
+        return within_support(self.contains(x), x, jnp.sum(each))
 
     def log_prob_of(self, center: Array, *spreads: Any) -> Array:
         return jnp.sum(jax.vmap(lambda component, *v: component.log_prob_of(*v))(self.component, center, *spreads))

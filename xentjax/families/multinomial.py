@@ -80,7 +80,8 @@ class Multinomial(Family):
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         p = jnp.asarray(self.probs)
-        return jax.random.multinomial(key, jnp.asarray(self.total_count, p.dtype), p, shape=shape, dtype=p.dtype)
+        n = jnp.asarray(self.total_count, p.dtype)
+        return jax.random.multinomial(key, n, p, shape=(*shape, p.shape[-1]), dtype=p.dtype)
 
     def kl_to(self, q: "Multinomial") -> Array:
         """KL(self‖q), in nats, without cancellation; +inf where the totals differ."""
