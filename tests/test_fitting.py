@@ -328,3 +328,12 @@ def test_what_a_compiled_function_closes_over_is_checked_too() -> None:
     wrong = xj.Normal(0.2, -1.0)
     with pytest.raises(ValueError, match=r"found scale = -1\.0"):
         jax.jit(lambda x: xj.fit_mle(wrong, x))(x)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_standard_errors_over_the_range_of_float32(size):
+    """A rate of 1e-30 has a variance that float32 cannot hold."""
+    x = np.array([1.0, 2.0, 3.0, 2.0], "float32")
+    errors, moved = (xj.fit_mle(xj.Gamma, s * x).standard_errors() for s in (np.float32(1), np.float32(size)))
+    # the gap closes to one rounding of the objective, where the estimates have half the digits
+    assert float(moved.rate) == pytest.approx(float(errors.rate) / size, rel=1e-3)

@@ -352,3 +352,105 @@ def test_a_divergence_without_closed_form_names_the_two_calls_by_points():
     recipe = r"cross_entropy\(quadrature\(p\), q\) - cross_entropy\(quadrature\(p\), p\)"
     with pytest.raises(TypeError, match=rf"kl_divergence: found no closed form .* p = Mixture, but .* {recipe}"):
         xj.kl_divergence(p, xj.Normal(0.0, 1.0))
+
+
+BEYOND_THE_ENDS = {
+    "Zeta": (lambda: xj.fit_mle(xj.Zeta(2.0, 10), [5, 12, 20]), r"found data\[0\] = 5, but Zeta.* excludes it"),
+    "Uniform": (
+        lambda: xj.fit_mle(xj.Uniform, [1.0, 2, 3], fixed={"high": 2.5}),
+        r"data\[2\] = 3.0, but Uni.* excl",
+    ),
+    "Pareto": (lambda: xj.fit_mle(xj.Pareto, [1.0, 2, 3], fixed={"scale": 2.0}), r"data\[0\] = 1.0, but Pareto.* excl"),
+    "Multinomial": (
+        lambda: xj.fit_mle(xj.Multinomial(3, [0.5, 0.5]), np.array([[1, 2], [2, 2]])),
+        r"data\[1\] = \[2 2\], but Multinomial.* excludes it",
+    ),
+    "Binomial": (
+        lambda: xj.fit_kl(xj.Binomial(3, 0.5), xj.Binomial(5, 0.5)),
+        "found a source, Binomial.*, with values beyond the ends of Binomial",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND_THE_ENDS)
+def test_what_statistics_do_not_see_lies_beyond_the_ends_of_a_model(name: str) -> None:
+    fit, match = BEYOND_THE_ENDS[name]
+    with pytest.raises(ValueError, match=match):
+        fit()
+
+
+def test_ends_are_checked_in_every_lane() -> None:
+    def fit(high: jax.Array) -> xj.Fit:
+        return xj.fit_mle(xj.Uniform, jnp.asarray([1.0, 2.0, 3.0]), fixed={"high": high})
+
+    assert list(jax.vmap(fit)(jnp.asarray([2.5, 3.5])).status) == [xj.Status.BAD_DATA, xj.Status.CONVERGED]
+
+
+def test_names_to_hold_are_names() -> None:
+    with pytest.raises(ValueError, match="unconstrain: found fixed='rat', but Gamma has the parameters"):
+        xj.unconstrain(xj.Gamma(1.0, 1.0), fixed=["rat"])
+    with pytest.raises(TypeError, match="unconstrain: found fixed='rate', but a collection of names"):
+        xj.unconstrain(xj.Gamma(1.0, 1.0), fixed="rate")
+
+
+def test_an_axis_counted_from_the_first_of_arrays_of_unequal_dimensions() -> None:
+    p = jnp.asarray([0.2, 0.3, 0.5])
+    for function in (xj.kl_divergence, xj.jensen_shannon, xj.total_variation):
+        with pytest.raises(ValueError, match=r"found arrays of \d and \d dimensions with axis=0"):
+            function(p, jnp.stack([p, p, p], 1), axis=0)
+
+
+COMPONENTS = {
+    "one weight": (
+        lambda: xj.Mixture([1.0], xj.Normal([0.0, 1.0], [1.0, 1.0])),
+        r"1 weights .* shapes \(2,\), but",
+    ),
+    "one scale": (lambda: xj.Mixture([0.5, 0.5], xj.Normal([0.0, 1.0], 1.0)), r"2 weights .* shapes \(2,\), \(\), but"),
+    "a list": (lambda: xj.Mixture([0.5, 0.5], [xj.Normal(0.0, 1.0)] * 2), r"shapes \(\), but one instance"),
+}
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_components_have_one_value_for_each_weight(name: str) -> None:
+    build, match = COMPONENTS[name]
+    with pytest.raises(ValueError, match=f"Mixture: found .*{match}"):
+        build().log_prob(0.0)
+
+
+MISUSES = {
+    "Density": (lambda: xj.Density(print, {"rate": 1.0}), TypeError, r"Density: found {'rate': 1.0} as the function"),
+    "minimize": (
+        lambda: xj.minimize(print, xj.Normal),
+        TypeError,
+        "minimize: found objective=.*with values",
+    ),
+    "tol": (lambda: xj.fit_mle(xj.Normal, X, tol="a"), ValueError, "fit_mle: found tol='a', but a gap > 0"),
+    "no points": (lambda: xj.quadrature(xj.Normal(0.0, 1.0), -1), ValueError, "quadrature: found num_points=-1, but"),
+    "no samples": (
+        lambda: xj.monte_carlo(xj.Normal(0.0, 1.0), jax.random.key(0), 0),
+        ValueError,
+        "monte_carlo: found num_samples=0, but a whole number",
+    ),
+    "no key": (
+        lambda: xj.monte_carlo(xj.Normal(0.0, 1.0), 0, 10),
+        TypeError,
+        "monte_carlo: found key=0, but a",
+    ),
+    "rows": (
+        lambda: xj.cross_entropy(xj.Empirical(np.ones((5, 2))), xj.Normal(0.0, 1.0)),
+        ValueError,
+        r"cross_entropy: found points of shape \(5, 2\) for q = Normal",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISUSES)
+def test_calls_with_arguments_of_another_kind(name: str) -> None:
+    call, error, match = MISUSES[name]
+    with pytest.raises(error, match=match):
+        call()
+
+
+def test_a_quantile_is_of_one_probability() -> None:
+    with pytest.raises(ValueError, match=r"Gamma.quantile: found probabilities of shape \(2,\)"):
+        xj.Gamma(1.0, 1.0).quantile(jnp.asarray([0.1, 0.2]))

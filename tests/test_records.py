@@ -163,10 +163,48 @@ def test_paths_and_what_is_held() -> None:
 
 
 def test_an_interval_without_inside() -> None:
-    with pytest.raises(ValueError, match=r"interval: found low = 2, high = 1, but low < high is needed; exchange them"):
+    with pytest.raises(
+        ValueError, match=r"interval: found low = 2, high = 1, but finite numbers low < high are needed; exchange them"
+    ):
         xj.interval(2, 1)
 
 
 def test_a_support_that_is_none() -> None:
     with pytest.raises(TypeError, match=r"supports: found 3, but a support is needed; write for example supports="):
         xj.Built({"a": 1.0}, dict, {"a": 3})
+
+
+def test_whole_numbers_of_numpy_do_not_wrap_in_float32() -> None:
+    with jax.enable_x64(False):
+        assert float(xj.Normal(np.int64(2**40), 1.0).loc) == 2.0**40
+        points = xj.Empirical(np.array([2**33, 2**34]))
+        expected = -np.log(1e-9) + 1e-9 * (2**33 + 2**34) / 2
+        assert float(xj.cross_entropy(points, xj.Exponential(1e-9))) == pytest.approx(expected, rel=1e-6)
+
+
+def test_numpy_weights_of_points_that_a_compiled_function_closes_over() -> None:
+    points = xj.Empirical(np.array([1.0, 2.0, 3.0]), np.array([1, 2, 0]))
+    found = jax.jit(lambda q: xj.cross_entropy(points, q))(xj.Normal(0.0, 1.0))
+    assert float(found) == pytest.approx(1.5 + 0.5 * np.log(2 * np.pi), rel=1e-15)
+
+
+def test_a_start_written_as_a_whole_number_moves() -> None:
+    model = xj.Density({"loc": 0}, lambda params, x: xj.Normal(params["loc"], 1.0).log_prob(x))
+    fit = xj.fit_mle(model, np.array([1.0, 2.0, 6.0])).check()
+    assert float(fit.model.params["loc"]) == pytest.approx(3.0, rel=1e-15)
+
+
+def test_a_component_of_weight_zero() -> None:
+    one, two = xj.Pareto(1.0, 3.0), xj.Mixture([1.0, 0.0], xj.Pareto([1.0, 1.0], [3.0, 0.5]))
+    assert two.mean == one.mean
+    assert float(two.log_prob(1.7)) == pytest.approx(float(one.log_prob(1.7)), rel=1e-14)
+    slope = jax.grad(lambda w: xj.Mixture(w, two.components).log_prob(1.7))(two.weights)
+    ratio = np.exp(float(xj.Pareto(1.0, 0.5).log_prob(1.7) - one.log_prob(1.7)))
+    assert np.asarray(slope) == pytest.approx([1.0, ratio], rel=1e-14)
+    ends = xj.Mixture([1.0, 0.0], xj.Uniform([0.0, 0.0], [1.0, 5.0]))
+    assert float(xj.cross_entropy(ends, xj.Uniform(0.0, 2.0))) == pytest.approx(np.log(2), rel=1e-15)
+
+
+def test_frequencies_beside_a_distribution_on_counts() -> None:
+    found = xj.kl_divergence([0.5, 0.5], xj.Bernoulli(0.3))
+    assert float(found) == pytest.approx(float(xj.kl_divergence([0.5, 0.5], [0.7, 0.3])), rel=1e-14)

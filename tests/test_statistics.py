@@ -21,9 +21,9 @@ from xentjax.statistics import (
     identity,
     log,
     log_square,
-    merge,
     minus_log,
     minus_log1m,
+    move,
     outer,
     square,
     summarize,
@@ -92,6 +92,14 @@ def test_the_variance_does_not_see_the_mean(far: float, dtype: str) -> None:
     # differences of neighbouring floats are exact: what is left is the rounding of squares and of their sum
     expected = np.var(np.asarray(data, np.longdouble))
     assert float(variance) == pytest.approx(float(expected), rel=8 * float(jnp.finfo(dtype).eps))
+
+
+def merge(weights: jax.Array, means: jax.Array, spread: Spread, values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The parallel-variance rule of any convex function: the mean of the spreads and the spread of the means."""
+    share = weights / jnp.sum(weights)
+    mean = jnp.tensordot(share, means, 1)
+    moved = jax.vmap(lambda value, m: move(spread, value, m, mean))(values, means)
+    return mean, jnp.tensordot(share, moved, 1)
 
 
 @pytest.mark.parametrize("spread", [*SPREADS, power(jnp.asarray(1.7)), distance(jnp.asarray(0.4)), outer], ids=repr)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 from tables import ROWS, Row, conditioning, frozen, upcast
 
 import xentjax as xj
@@ -122,3 +123,34 @@ def test_ends_of_quantiles() -> None:
     assert [float(p.quantile(u)) for u in (0.0, 0.5, 1.0)] == [0.25, 1.125, 2.0]
     assert np.isnan(p.quantile(1.5))
     assert float(xj.Poisson(3.0).quantile(1.0)) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("p", "probability", "expected"),
+    [
+        (xj.Geometric(1e-8), 0.5, np.log(2) / 1e-8),
+        (xj.Poisson(1e8), 0.5, 1e8),
+        # Σ k^−s over k > x is about x^(1 − s) / (s − 1)
+        (xj.Zeta(1.5), 0.9999, (2 / (1e-4 * scipy.special.zeta(1.5))) ** 2),
+    ],
+    ids=str,
+)
+def test_quantiles_beyond_the_whole_numbers_that_float32_tells_apart(p, probability, expected) -> None:
+    p = jax.tree.map(lambda leaf: jnp.asarray(leaf, "float32"), p)
+    # a probability is met to 8 roundings, and it and the distribution function have one each: of a tail of 1e-4 that is
+    # 1 percent, and of its quantile 2
+    allowed = 2 * 10 * float(jnp.finfo("float32").eps) / (1 - probability)
+    assert float(p.quantile(jnp.asarray(probability, "float32"))) == pytest.approx(expected, rel=allowed)
+
+
+def test_quantiles_of_tails_that_reach_the_end_of_the_range() -> None:
+    heavy = xj.StudentT(0.1, 0.0, 1.0)
+    assert float(heavy.log_cdf(heavy.quantile(1e-6))) == pytest.approx(np.log(1e-6), rel=1e-13)
+    assert np.isnan(xj.StudentT(1e-3, 0.0, 1.0).quantile(1e-6))  # 1e-3000
+
+
+def test_the_density_of_t_beyond_the_root_of_the_range() -> None:
+    for dtype, x in (("float32", 1e30), ("float64", 1e200)):
+        p, point = xj.StudentT(*jnp.asarray([1.0, 0.0, 1.0], dtype)), jnp.asarray(x, dtype)
+        assert float(p.log_prob(point)) == pytest.approx(-np.log(np.pi) - 2 * np.log(x), rel=1e-6)
+        assert float(jax.grad(p.log_prob)(point)) == pytest.approx(-2 / x, rel=1e-5)

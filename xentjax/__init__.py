@@ -112,6 +112,7 @@ from xentjax.minimization import minimize, newton
 from xentjax.models import Built, Density, Mixture
 from xentjax.parameters import (
     Parameter,
+    above,
     count,
     covariance,
     interval,
@@ -119,6 +120,7 @@ from xentjax.parameters import (
     ordered,
     positive,
     real,
+    signed,
     simplex,
     unconstrain,
     unit_interval,
@@ -202,6 +204,7 @@ __all__ = [
     "Wishart",
     "WrappedCauchy",
     "Zeta",
+    "above",
     "alpha_divergence",
     "bregman_divergence",
     "conditional_entropy",
@@ -236,6 +239,7 @@ __all__ = [
     "record",
     "renyi_divergence",
     "renyi_entropy",
+    "signed",
     "simplex",
     "squared_hellinger",
     "static",

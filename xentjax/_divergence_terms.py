@@ -41,14 +41,6 @@ def exp_excess_slope(x: Array) -> Array:
     return jnp.where(near, _polynomial(_EXCESS_SLOPE, t), (jnp.exp(far) - jnp.expm1(far) / far) / far)
 
 
-def log1p_over(x: Array) -> Array:
-    """log(1 + x) / x, and 1 at x = 0."""
-    near = jnp.abs(x) < 0.25
-    t, far = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
-    z = t / (2 + t)
-    return jnp.where(near, _polynomial(_ATANH, z * z) * 2 / (2 + t), jnp.log(1 + far) / far)
-
-
 def _tangent(like: Array, *parts: tuple[Callable[[], Array], Array | SymbolicZero]) -> Array:
     """Σ slope · tangent over what varies: the slope in a constant, which may be infinite, is not formed."""
     return sum((slope() * t for slope, t in parts if not isinstance(t, SymbolicZero)), jnp.zeros_like(like))

@@ -56,7 +56,9 @@ _FACTORS_2 = [
 
 def as_float(x: object) -> Array:
     """`x` as a floating-point array; integers become the default float type, floats keep theirs."""
-    x = jnp.asarray(float(x) if isinstance(x, int) else x)
+    if isinstance(x, (int, np.integer)) or (isinstance(x, np.ndarray) and np.issubdtype(x.dtype, np.integer)):
+        x = np.asarray(x, float)  # which JAX would wrap at 2³¹ where it works in 32 bits
+    x = jnp.asarray(x)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
 
 
@@ -94,6 +96,12 @@ def xlogy(x: Array, y: Array) -> Array:
     return jnp.where(zero, 0.0, x * jnp.log(jnp.where(zero, 1.0, y)))
 
 
+def xlog1py(x: Array, y: Array) -> Array:
+    """x log(1 + y), and 0 with derivative 0 in y at x = 0, also where y is −1."""
+    zero = x == 0
+    return jnp.where(zero, 0.0, x * jnp.log1p(jnp.where(zero, 0.0, y)))
+
+
 @jax.custom_jvp
 def expm1_minus(x: Array) -> Array:
     """exp(x) − 1 − x ≥ 0, without cancellation near 0."""
@@ -116,17 +124,6 @@ def expm1_ratio(x: Array) -> Array:
     series = _polynomial([1.0 / math.factorial(k + 1) for k in range(19)], jnp.where(near, x, 0.0))
     safe = jnp.where(near, 1.0, x)
     return jnp.where(near, series, jnp.expm1(safe) / safe)
-
-
-def log1p_ratio(x: Array) -> Array:
-    """log(1 + x) / x for x > −1, smooth through 1 at x = 0. Its series is differentiated as it is."""
-    r = x / (2 + x)
-    near = jnp.abs(r) < 0.2
-    t = jnp.where(near, x, 0.0)
-    r = t / (2 + t)
-    series = 2 / (2 + t) * (1 + r * r * _polynomial(_ATANH_TAIL, r * r))
-    safe = jnp.where(near, 1.0, x)
-    return jnp.where(near, series, jnp.log1p(safe) / safe)
 
 
 @jax.custom_jvp

@@ -16,15 +16,20 @@ def below_max(logits: Array) -> Array:
     return jnp.max(logits, -1, keepdims=True) - logits
 
 
+# XLA's CPU compiler would fuse the passes over a row into one loop that takes five times as long, and compute what a
+# row has once again for each entry: barriers around a row's few numbers keep both apart.
+_once = jax.lax.optimization_barrier
+
+
 @jax.custom_jvp
 def log_sum_exp_excess(logits: Array) -> Array:
     """log Σ exp(logits) − max(logits) ≥ 0 [...]: −log of the largest probability, also where that is close to 1."""
-    total = jnp.sum(jnp.exp(-below_max(logits)), -1)
-    # where one entry dominates, the sum without it is what counts; XLA's CPU compiler would fuse the two sums into one
-    # loop that takes five times as long
-    depth = below_max(jax.lax.optimization_barrier(logits))
+    top = jnp.max(logits, -1, keepdims=True)
+    total, top = _once((jnp.sum(jnp.exp(logits - top), -1), top))
+    # where one entry dominates, the sum without it is what counts
+    depth = top - logits
     others = jnp.sum(jnp.exp(-depth) * jnp.minimum(depth / jnp.finfo(depth.dtype).tiny, 1.0), -1)
-    return jnp.where(total < 1.5, jnp.log1p(others), jnp.log(total))
+    return _once(jnp.where(total < 1.5, jnp.log1p(others), jnp.log(total)))
 
 
 @log_sum_exp_excess.defjvp
@@ -33,48 +38,59 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     excess = log_sum_exp_excess(logits)
     largest = (below_max(logits) == 0).astype(logits.dtype)
     share = largest / jnp.sum(largest, -1, keepdims=True)
-    return excess, jnp.sum(_above(logits, excess, share) * dlogits, -1)
+    return excess, jnp.sum(_above(logits, excess, jnp.ones_like(excess), share) * dlogits, -1)
 
 
-def _above(logits: Array, excess: Array, share: Array) -> Array:
-    """softmax(logits) − share [..., k], accurate where one probability and its share are both close to 1."""
-    depth, excess = below_max(logits), excess[..., None]
-    plain = jnp.exp(-depth - excess) - share
-    return jnp.where((depth == 0) & (excess < 0.4), jnp.expm1(-excess) + (1 - share), plain)
+def _above(logits: Array, excess: Array, total: Array, p: Array) -> Array:
+    """total · softmax(logits) − p [..., k], accurate where one probability and its share of p are both close to 1."""
+    depth, fall = below_max(logits), _once(jnp.expm1(-excess))[..., None]
+    excess, total = excess[..., None], total[..., None]
+    plain = total * jnp.exp(-depth - excess) - p
+    return jnp.where((depth == 0) & (excess < 0.4), total * fall + (total - p), plain)
 
 
 @jax.custom_jvp
 def softmax_cross_entropy(p: Array, logits: Array) -> Array:
     """−Σ p log softmax(logits) [...] for probabilities p [..., k]: a sum of non-negative terms."""
-    return jnp.sum(p, -1) * log_sum_exp_excess(logits) + jnp.sum(p * _reached(p, logits), -1)
+    minus_log = below_max(logits) + log_sum_exp_excess(logits)[..., None]
+    return jnp.sum(p * jnp.where(p == 0, 0.0, minus_log), -1)
 
 
 @softmax_cross_entropy.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
     (p, logits), (dp, dlogits) = primals, tangents
-    excess, total = log_sum_exp_excess(logits), jnp.sum(p, -1)
-    in_p = _reached(p, logits) + excess[..., None]
-    in_logits = total[..., None] * _above(logits, excess, p / total[..., None])
-    return softmax_cross_entropy(p, logits), jnp.sum(in_p * dp + in_logits * dlogits, -1)
-
-
-def _reached(p: Array, logits: Array) -> Array:
-    """`below_max`; only where 0 log 0 is to be left out it is 0: at p = 0 < q the derivative in p is −log q."""
-    return jnp.where((p == 0) & (logits == -jnp.inf), 0.0, below_max(logits))
+    excess, total = log_sum_exp_excess(logits), _once(jnp.sum(p, -1))
+    # only where 0 log 0 is to be left out it is 0: at p = 0 < q the derivative in p is −log q
+    reached = jnp.where((p == 0) & (logits == -jnp.inf), 0.0, below_max(logits))
+    slopes = (reached + excess[..., None]) * dp + _above(logits, excess, total, p) * dlogits
+    return softmax_cross_entropy(p, logits), jnp.sum(slopes, -1)
 
 
 @jax.custom_jvp
 def label_cross_entropy(logits: Array, label: Array) -> Array:
     """−log softmax(logits)[label] of logits [k]: `softmax_cross_entropy` without the vector of probabilities."""
-    return jnp.max(logits) - logits[label] + log_sum_exp_excess(logits)
+    depth, excess = _label_parts(logits, label)
+    return depth + excess
 
 
 @label_cross_entropy.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
     logits, label = primals
-    share = (jnp.arange(logits.shape[-1]) == label).astype(logits.dtype)
-    slope = _above(logits, log_sum_exp_excess(logits), share)
+    depth, excess = _label_parts(logits, label)
+    top, excess, fall = _once((jnp.max(logits), excess, jnp.expm1(-depth - excess)))
+    at_label = jnp.arange(logits.shape[-1]) == label
+    slope = jnp.where(at_label, fall, jnp.exp((logits - top) - excess))
     return label_cross_entropy(logits, label), jnp.sum(slope * tangents[0], -1)
+
+
+def _label_parts(logits: Array, label: Array) -> tuple[Array, Array]:
+    """How far the label's logit is below the largest, and `log_sum_exp_excess` by the sum over the other labels."""
+    top = jnp.max(logits)
+    depth = top - logits[label]
+    # 0 at the label and 1 elsewhere; a comparison in this place would keep the sum from vector instructions
+    elsewhere = jnp.minimum(jnp.abs(jnp.arange(logits.shape[-1]) - label), 1).astype(logits.dtype)
+    others = jnp.sum(jnp.exp(logits - top) * elsewhere)
+    return depth, jnp.log1p(others + jnp.expm1(-depth))
 
 
 def softmax_entropy(logits: Array) -> Array:

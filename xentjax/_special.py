@@ -21,7 +21,6 @@ from xentjax import _numerics
 # What jax.scipy.special 0.10 does instead: gammainc has no second derivative in a, betainc none at all in a and b; in
 # float32 the derivative of log_ndtr at −10000 is 2981.
 _EULER = 0.5772156649015329
-_PI_REST = 1.2246467991473532e-16  # π − math.pi
 
 
 @functools.cache
@@ -401,35 +400,6 @@ def _(order: float, primals: tuple, tangents: tuple) -> tuple:
     (k, delta), (dk, ddelta) = primals, tangents
     end = bessel_ratio_slope(order, k + delta)
     return bessel_ratio_rise(order, k, delta), (end - bessel_ratio_slope(order, k)) * dk + end * ddelta
-
-
-def log_von_mises_tails(k: Array, angle: Array) -> tuple[Array, Array]:
-    """log of the distribution function and of the survival function of von Mises(0, k) at an angle in [−π, π].
-
-    From the angle outwards to π, exp(k cos θ) is at its largest where it starts. Near ±π, at a distance d, the second
-    derivative of the larger tail in the angle has an error of eps / d.
-    """
-    lower = angle < 0
-    size = jnp.where(lower, -angle, angle)
-    # π in two parts: near π the tail is as small as their difference
-    pi = float(np.asarray(math.pi, k.dtype))
-    # without the maximum between them XLA would add the two constants first
-    rest = jnp.maximum(pi - size, -1.0) + (math.pi - pi + _PI_REST)
-    # π itself may round to beyond π; the derivative there is still that of the difference
-    rest = rest + stop_gradient(jnp.maximum(rest, float(jnp.finfo(k.dtype).eps) ** 2) - rest)
-    half_sine = jnp.sin(0.5 * size)
-    sine, cosine = stop_gradient(half_sine), jnp.sin(0.5 * stop_gradient(rest))
-    # sin² of half the angle where the exponent reaches the depth, less that at the start
-    gain = 0.5 * _depth(k) / jnp.maximum(stop_gradient(k), 1e-3)
-    end_sine, end_cosine2 = jnp.sqrt(sine**2 + gain), cosine**2 - gain
-    end_cosine = jnp.sqrt(jnp.maximum(end_cosine2, 0.0))
-    cut = 2 * jnp.arcsin(jnp.minimum(1.0, gain / (end_sine * cosine + end_cosine * sine)))
-    # the integral does depend on an end at π
-    s, weights = _nodes(jnp.where(end_cosine2 > 0, cut, rest))
-    fall = 2 * jnp.sin(0.5 * s) * jnp.sin(size[..., None] + 0.5 * s)
-    integral = jnp.sum(weights * jnp.exp(-k[..., None] * fall), -1)
-    small = jnp.log(integral) - 2 * k * half_sine**2 - math.log(2) - _log_bessel_integral(0.0, k)
-    return _in_order(lower, small)
 
 
 # Euler–Maclaurin: terms summed as they are, and B_2j / (2j)! of the corrections

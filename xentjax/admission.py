@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax._numerics import as_float
 from xentjax.information import probabilities
-from xentjax.minimization import check_limits, check_names
-from xentjax.parameters import Support, named_leaves, reaches_beyond
+from xentjax.minimization import check_limits
+from xentjax.parameters import Support, check_names, named_leaves, reaches_beyond
 from xentjax.results import ADVICE, Fit, Status
 from xentjax.sources import Empirical, check_points, check_weights, num_points
 
@@ -204,6 +205,28 @@ def _support(model: Any) -> Support | None:
     return support if isinstance(support, Support) else None
 
 
+def covered(model: Any, source: Any) -> Array:
+    """Whether the values of a source lie between the ends that the parameters give a model; traceable.
+
+    An objective made of statistics does not see single values. Ends that parameters move are never fitted there, so
+    that those of the start are those of the result.
+    """
+    if not getattr(model, "statistics", ()) or not hasattr(model, "contains"):
+        return jnp.asarray(True)
+    if isinstance(source, Empirical):
+        within = _between_ends(model, source.data)
+        return jnp.all(within if source.weights is None else within | (source.weights == 0))
+    if not hasattr(source, "ends"):
+        return jnp.asarray(True)
+    return ~jnp.asarray(reaches_beyond(source.support, source.ends(), model.support, model.ends()))
+
+
+def _between_ends(model: Any, data: Any) -> Array:
+    """[n] booleans; of ends that do not move, the support knows."""
+    fixed = model.support.ndim == 0 and all(isinstance(end, float) for end in model.ends())
+    return jnp.ones(num_points(data), bool) if fixed else jax.vmap(model.contains)(as_float(data))
+
+
 def acceptable(model: Any, source: Any) -> Array:
     """Whether the weights are weights and every point that counts is one the model can have met; traceable."""
     if not isinstance(source, Empirical):
@@ -253,13 +276,19 @@ def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:
 
 def _explain_data(caller: str, model: Any, source: Empirical) -> None:
     check_weights(caller, source.weights)
-    counted = True if source.weights is None else np.asarray(source.weights) > 0
-    index = int(np.flatnonzero(~np.asarray(_good_points(model, source.data)) & counted)[0])
+    counted = np.full(num_points(source.data), True) if source.weights is None else np.asarray(source.weights) > 0
+    good = np.asarray(_good_points(model, source.data))
+    if good[counted].all():
+        good = np.asarray(_between_ends(model, source.data))
+    index = int(np.flatnonzero(~good & counted)[0])
     point = jax.tree.map(lambda leaf: np.asarray(leaf)[index], source.data)
     if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(point)):
         needed, remedy = "numbers are needed", "drop the observation, or give it the weight 0"
     else:
-        needed = f"{type(model).__name__} needs each observation to be {_support(model)}"
+        support = _support(model)
+        needed = f"{type(model).__name__} needs each observation to be {support}"
+        if support is not None and hasattr(model, "contains") and support.contains(jnp.asarray(point)):
+            needed = f"{model} excludes it"
         remedy = "correct or drop it, or choose a family with this support"
     raise ValueError(f"{caller}: found data[{index}] = {point}, but {needed}; {remedy}.")
 
@@ -287,6 +316,11 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any)
                 f"{caller}: found {many}, {data[0]}, but {name} needs {needed}: its likelihood has no maximum{edge}; "
                 "hold a parameter with fixed=, or gather more data."
             )
+    if not isinstance(source, Empirical) and not covered(start, source):
+        raise ValueError(
+            f"{caller}: found a source, {source}, with values beyond the ends of {start}, so that the divergence is "
+            "infinite, but a model that covers the source is needed; move its ends, or free the parameters that do."
+        )
     raise ValueError(
         f"{caller}: found a cross-entropy, or derivatives of it, that are not finite at the start of {name}, but a "
         f"finite start is needed; {ADVICE[Status.BAD_START]}; pass an instance with plausible starting values."

@@ -139,6 +139,8 @@ def _fit(
     found = constrain(unravel(best.point))
     status = verdict(found, names, best, unravel, status)
     status = jnp.where(degenerate, Status.BAD_START, status)
+    unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
+    status = jnp.where(admission.covered(model, source), status, unseen)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
     return Fit(found, best.value, best.gap, status, steps, best.hessian, total, names)

@@ -102,7 +102,7 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     if _is_distribution(p) or _is_distribution(q):
         if not _is_distribution(p) and _has_categories(q):
             return -q.log_prob_of(_matching("cross_entropy", p, q))
-        p = _as_source(p)
+        p = _as_source("cross_entropy", p)
         _check_pair("cross_entropy", p, q)
         return _cross_entropy("cross_entropy", p, q)
     p, q = pair("cross_entropy", p, q, axis, where)
@@ -151,6 +151,8 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
             return _infinity(p)
         if type(p) is type(q) and hasattr(p, "kl_to"):
             return _where_covered(p, q, lambda: _kl_to(p, q))
+        if not _is_distribution(p) and getattr(getattr(q, "support", None), "discrete", False):
+            return _cross_entropy("kl_divergence", _as_source("kl_divergence", p), q) - entropy(p)
         if not _is_family(p) and not hasattr(p, "entropy"):
             raise TypeError(
                 f"kl_divergence: found a {type(p).__name__} as the truth, but one that knows its entropy is needed; "
@@ -187,24 +189,24 @@ def _matching(caller: str, p: Any, q: Any) -> Array:
     return p
 
 
-def _as_source(p: Any) -> Any:
+def _as_source(caller: str, p: Any) -> Any:
     """A vector of probabilities next to a distribution stands for the points 0, ..., k − 1 with these weights."""
     if _is_distribution(p):
         return p
-    p = probabilities("cross_entropy", "p", p, -1, None)
+    p = probabilities(caller, "p", p, -1, None)
     return Empirical(jnp.arange(p.shape[-1]), p, drawn=False)
 
 
-def _not_a_model(q: Any) -> NoReturn:
+def _not_a_model(caller: str, q: Any) -> NoReturn:
     raise TypeError(
-        f"cross_entropy: found {type(q).__name__} as the model, but something with log_prob is needed; the truth comes "
+        f"{caller}: found {type(q).__name__} as the model, but something with log_prob is needed; the truth comes "
         "first and the model second; a vector of probabilities q becomes a model by Categorical.from_probs(q)."
     )
 
 
 def _cross_entropy(caller: str, p: Any, q: Any) -> Array:
     if not hasattr(q, "log_prob"):
-        _not_a_model(q)
+        _not_a_model(caller, q)
     if not _is_family(p):
         p = p.counted() if isinstance(p, Empirical) else p
         return -p.expect(q.log_prob)
@@ -245,7 +247,7 @@ def _closed_form(caller: str, p: Any, q: Any) -> Array:
         what = "the entropy of p" if q is p else f"E_p[log q] with q = {type(q).__name__} and p"
         raise TypeError(
             f"{caller}: found no closed form for {what} = {type(p).__name__}, but one is needed; take the expectation "
-            f"over points of p: {BY_POINTS[caller]}, exact to rounding for scalar distributions, or with "
+            f"over points of p: {BY_POINTS[caller]}, exact to rounding for a smooth log q of numbers, or with "
             "monte_carlo(p, key, num_samples) as the points."
         )
     return value
@@ -282,6 +284,11 @@ def _knows(p: Any, statistic: Center | Spread) -> bool:
 def pair(function: str, p: Any, q: Any, axis: int, where: ArrayLike | None) -> tuple[Array, Array]:
     """`p` and `q` as probabilities of the same outcomes, in one shape; 0 at the outcomes left out."""
     p, q = probabilities(function, "p", p, axis, where), probabilities(function, "q", q, axis, where)
+    if axis >= 0 and p.ndim != q.ndim:
+        raise ValueError(
+            f"{function}: found arrays of {p.ndim} and {q.ndim} dimensions with axis={axis}, which counts from the "
+            "first and is another axis of each; give axis from the last, as in axis=-1, or arrays of equal dimensions."
+        )
     if p.shape[axis] != q.shape[axis]:
         raise ValueError(
             f"{function}: found {p.shape[axis]} outcomes in p and {q.shape[axis]} in q, but the same outcomes are "
@@ -302,6 +309,12 @@ def _check_pair(caller: str, p: Any, q: Any) -> None:
     if isinstance(p, Empirical):
         check_points(caller, p.data, p.weights)
         check_weights(caller, p.weights)
+        if _is_family(q) and hasattr(p.data, "shape") and len(p.data.shape) != 1 + q.support.ndim:
+            needed = "[n], as it is for single numbers" if q.support.ndim == 0 else f"of {1 + q.support.ndim} axes"
+            raise ValueError(
+                f"{caller}: found points of shape {p.data.shape} for q = {type(q).__name__}, but an array {needed}, is "
+                "needed; give one row for each observation, and Independent(q) for rows of independent numbers."
+            )
     if not _is_family(p) or not _is_family(q):
         return
     sizes = _size(p), _size(q)

@@ -5,17 +5,18 @@ its minimum, which does not depend on the parametrisation. That a step was small
 """
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import DENSE_LIMIT, Certificate, certify
-from xentjax.parameters import inside, leaving, named_leaves, unconstrain
+from xentjax.parameters import check_held, inside, leaving, unconstrain
 from xentjax.results import Minimum, Status
 
 
@@ -151,12 +152,12 @@ def minimize(
 
     See also: `scipy.optimize.minimize`, whose success may mean that a step was small.
     """
-    if isinstance(fixed, (str, Mapping)):
+    if isinstance(model, type) or not callable(objective):
         raise TypeError(
-            f"minimize: found fixed={fixed!r}, but a collection of names is needed; give the values in the model, as "
-            "in minimize(objective, Normal(0.0, 3.0), fixed=['scale'])."
+            f"minimize: found objective={objective!r} and the start {model!r}, but a function of the model and a model "
+            "with values are needed, as in minimize(objective, Normal(0.0, 1.0))."
         )
-    check_names("minimize", model, fixed)
+    check_held("minimize", model, fixed)
     check_limits("minimize", optimizer, tol, max_steps)
     return _minimize(objective, model, args, tuple(sorted(fixed)), optimizer, tol, max_steps)
 
@@ -300,20 +301,10 @@ def check_limits(function: str, optimizer: Any, tol: Any, max_steps: int) -> Non
             f"{function}: found optimizer={optimizer!r}, but an optax transformation is needed; "
             "call it, as in optimizer=optax.adam(1e-2), or leave it None for Newton's method."
         )
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 1 <= max_steps < 2**31:
+    if isinstance(max_steps, bool) or not isinstance(max_steps, (int, np.integer)) or not 1 <= max_steps < 2**31:
         raise ValueError(
             f"{function}: found max_steps={max_steps!r}, but a whole number from 1 to 2³¹ − 1 is needed; leave it out."
         )
-    if tol is not None and not isinstance(tol, jax.core.Tracer) and not tol > 0:
+    number = isinstance(tol, (jax.core.Tracer, float, int, np.floating, np.integer, jax.Array))
+    if tol is not None and (not number or (not isinstance(tol, jax.core.Tracer) and not tol > 0)):
         raise ValueError(f"{function}: found tol={tol!r}, but a gap > 0 in nats is needed; leave it out.")
-
-
-def check_names(function: str, model: Any, names: Collection[str]) -> None:
-    """An error for a name in `fixed` that the model does not have."""
-    known = [leaf.name for leaf in named_leaves(model) if leaf.is_parameter]
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"{function}: found fixed={name!r}, but {type(model).__name__} has the parameters "
-                f"{', '.join(known)}; use one of these names."
-            )

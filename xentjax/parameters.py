@@ -104,6 +104,7 @@ def _simplex_contains(x: Array) -> Array:
 
 def _sums_to_one(x: Array) -> Array:
     # a float32 vector of any practical length sums to 1 within this
+    x = as_float(x)
     return jnp.abs(jnp.sum(x, -1) - 1) <= 64 * jnp.finfo(x.dtype).eps
 
 
@@ -197,7 +198,7 @@ COUNT_VECTOR = Support(
 UNIT_VECTOR = Support(
     "a vector of length 1",
     # as for `SIMPLEX`
-    lambda x: jnp.isfinite(x).all(-1) & (jnp.abs(jnp.sum(x * x, -1) - 1) <= 64 * jnp.finfo(x.dtype).eps),
+    lambda x: jnp.isfinite(x).all(-1) & _sums_to_one(as_float(x) ** 2),
     0.0,
     ndim=1,
 )
@@ -289,9 +290,12 @@ def unit_interval(default: Any = dataclasses.MISSING) -> Any:
 
 
 def interval(low: float, high: float, default: Any = dataclasses.MISSING) -> Any:
-    """A parameter strictly between `low` and `high`."""
-    if not low < high:
-        raise ValueError(f"interval: found low = {low}, high = {high}, but low < high is needed; exchange them.")
+    """A parameter strictly between two finite numbers `low` and `high`."""
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(
+            f"interval: found low = {low}, high = {high}, but finite numbers low < high are needed; exchange them, or "
+            "write above(low) or real() for what has no end."
+        )
     return _field(_interval(low, high), default)
 
 
@@ -425,6 +429,27 @@ def replace_leaves(model: Any, leaves: Collection[Any]) -> Any:
     return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(model), leaves)
 
 
+def check_names(function: str, model: Any, names: Collection[str]) -> None:
+    """An error for a name in `fixed` that the model does not have."""
+    known = [leaf.name for leaf in named_leaves(model) if leaf.is_parameter]
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{function}: found fixed={name!r}, but {type(model).__name__} has the parameters "
+                f"{', '.join(known)}; use one of these names."
+            )
+
+
+def check_held(function: str, model: Any, fixed: Any) -> None:
+    """An error for what is no collection of the names of parameters that keep the model's values."""
+    if isinstance(fixed, (str, Mapping)):
+        raise TypeError(
+            f"{function}: found fixed={fixed!r}, but a collection of names is needed; give the values in the model, as "
+            f"in {function}(..., Normal(0.0, 3.0), fixed=['scale'])."
+        )
+    check_names(function, model, fixed)
+
+
 def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Array], Callable[[dict[str, Array]], Any]]:
     """The unconstrained parameters of `model`, by path, and the function that rebuilds the model from them.
 
@@ -434,6 +459,9 @@ def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Arra
     Args:
       model: a family's instance, a dataclass with declared fields, or any pytree of arrays.
       fixed: paths to hold at their present value.
+
+    Raises:
+      TypeError, ValueError: `fixed` is no collection of paths of `model`.
 
     Returns:
       `(free, constrain)`; the keys of `free` are paths like `"rate"` or `"components.loc"`.
@@ -447,6 +475,7 @@ def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Arra
 
     See also: `numpyro.infer.util.unconstrain_fn`, which works on a traced program and not on a model object.
     """
+    check_held("unconstrain", model, fixed)
     leaves = named_leaves(model)
     free = {
         leaf.name: leaf.support.free(leaf.value)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from xentjax._divergence_terms import deformed_log, log1p_over, nothing, power_term, wide
-from xentjax._numerics import as_float, log_ratio
+from xentjax._divergence_terms import deformed_log, nothing, power_term, wide
+from xentjax._numerics import as_float, log1p_over, log_ratio
 from xentjax.divergences import over_outcomes, vector
 from xentjax.information import entropy, pair
 

@@ -202,7 +202,8 @@ class Fit(_Outcome):
 
     def _text(self, ending: str) -> str:
         data = self.observations is not None
-        of = f"{float(self.observations):.10g} observations" if data else "a known distribution"
+        count = f"{float(self.observations):.10g}" if data else ""
+        of = f"{count} observation{'s' * (count != '1')}" if data else "a known distribution"
         with_errors = data and self.curvature is not None and bool(self.converged)
         errors = named_leaves(self.standard_errors()) if with_errors else []
 
@@ -225,7 +226,10 @@ def _standard_errors(fit: Fit, total: Array) -> Any:
 
     def error(slopes: Array) -> Array:
         scaled = slopes / jnp.broadcast_to(unit, slopes.shape)
-        return jnp.sqrt(jnp.sum((scaled @ covariance) * scaled, -1))
+        # a parameter of 1e-30 has a variance below the range of float32
+        size = jnp.max(jnp.abs(scaled), -1, keepdims=True, initial=0.0)
+        scaled = scaled / jnp.where(size > 0, size, 1.0)
+        return size[..., 0] * jnp.sqrt(jnp.sum((scaled @ covariance) * scaled, -1))
 
     def parameters(point: Array) -> dict:
         leaves = enumerate(named_leaves(constrain(unravel(point))))

@@ -56,10 +56,12 @@ class Empirical:
         """The same distribution, with a point that counts in place of each of weight 0, which may hold anything."""
         if self.weights is None:
             return self
-        removed = self.weights == 0
+        weights = jnp.asarray(self.weights)
+        removed = weights == 0
         first = jnp.argmax(~removed)
 
         def replace(leaf: Array) -> Array:
+            leaf = jnp.asarray(leaf)
             return jnp.where(removed.reshape((-1,) + (1,) * (leaf.ndim - 1)), leaf[first][None], leaf)
 
         return Empirical(jax.tree.map(replace, self.data), self.weights, self.drawn)
@@ -74,7 +76,7 @@ class Empirical:
         check_weights("Empirical.expect", self.weights)
         if isinstance(f, About) and f.spread.average is not None:
             return f.spread.average(self.data, self.weights, f.at)
-        values = jax.vmap(f)(self.data)
+        values = jax.vmap(f)(jax.tree.map(_whole_or_float, self.data))
         if isinstance(f, Center):
             # a second pass over the residuals removes the rounding of the first: the spreads rely on it
             rough = weighted_mean(values, self.weights)
@@ -135,6 +137,14 @@ class Empirical:
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         (total, lost), _ = jax.lax.scan(body, (zeros, zeros), jnp.arange(-(-n // block)))
         return jax.tree.map(jnp.add, total, lost)
+
+
+def _whole_or_float(leaf: Any) -> Any:
+    """NumPy's whole numbers beyond those of JAX as floats; JAX would wrap them."""
+    if not isinstance(leaf, np.ndarray) or not np.issubdtype(leaf.dtype, np.integer) or not leaf.size:
+        return leaf
+    largest = jnp.iinfo(jnp.result_type(int)).max
+    return as_float(leaf) if leaf.max() > largest or leaf.min() < -largest else leaf
 
 
 def extremes(source: Any) -> tuple[Array, Array]:
@@ -235,7 +245,17 @@ def monte_carlo(p: Any, key: Array, num_samples: int) -> Empirical:
     See also: `quadrature`, exact to rounding for scalar distributions.
     """
     check_parameters("monte_carlo", p=p)
+    _check_count("monte_carlo", "num_samples", num_samples)
+    if not hasattr(key, "dtype") or not (
+        jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or (key.dtype == "uint32" and key.shape == (2,))
+    ):
+        raise TypeError(f"monte_carlo: found key={key!r}, but a random key is needed, as jax.random.key(0).")
     return Empirical(p.sample(key, (num_samples,)))
+
+
+def _check_count(caller: str, name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{caller}: found {name}={value!r}, but a whole number ≥ 1 is needed.")
 
 
 def quadrature(p: Any, num_points: int = 512) -> Empirical:
@@ -270,6 +290,7 @@ def quadrature(p: Any, num_points: int = 512) -> Empirical:
             "use monte_carlo(p, key, num_samples) instead."
         )
     check_parameters("quadrature", p=p)
+    _check_count("quadrature", "num_points", num_points)
     points, weights = rule(num_points)
     mass = jnp.sum(weights)
     # rounding of the density's exponent is what float32 can lose

@@ -97,16 +97,6 @@ def _outer(y: Array, m: Array) -> Array:
     return (y - m)[..., :, None] * (y - m)[..., None, :]
 
 
-def _log1p_gap(y: Array, m: Array) -> Array:
-    # log(1 − t + t exp(d)) − t d with t = exp(m) / (1 + exp(m)) and d = y − m; it is the same at −y and −m
-    sign = jnp.where(m > 0, -1.0, 1.0).astype(jnp.result_type(m))
-    t, d = jax.nn.sigmoid(sign * m), sign * (y - m)
-    near = jnp.abs(d) < 1
-    u = t * jnp.expm1(jnp.where(near, d, 0.0))
-    close = t * expm1_minus(d) - linear_minus_log(u, 1 + u)
-    return jnp.where(near, close, jax.nn.softplus(sign * y) - jax.nn.softplus(sign * m) - t * d)
-
-
 def weighted_mean(values: Array, weights: Any) -> Array:
     """Σ wᵢ valuesᵢ / Σ wᵢ over the leading axis; None is a weight of 1 each."""
     if weights is None:
@@ -181,7 +171,7 @@ logit_square = Spread("(log(x / (1 − x)))²", logit, _squared_difference)
 # softplus(y) = log(1 + exp(y)) is −log(1 − x) at y = logit(x)
 logit_softplus = Spread("softplus(log(x / (1 − x)))", logit, _softplus_gap)
 log_square = Spread("(log x)²", log, _squared_difference, average=_log_variance)
-log1p = Spread("log(1 + x)", log, _log1p_gap)
+log1p = Spread("log(1 + x)", log, _softplus_gap)
 
 
 def distance(loc: Array) -> Spread:
@@ -255,18 +245,6 @@ def summarize(source: Any, statistics: tuple) -> tuple[Array, ...]:
     center, *spreads = statistics
     mean = source.expect(center)
     return (mean, *(source.expect(spread.about(mean)) for spread in spreads))
-
-
-def merge(weights: Array, means: Array, spread: Spread, values: Array) -> tuple[Array, Array]:
-    """The mean and the spread of a union of parts, exactly, from the parts' means and spreads.
-
-    The parallel-variance rule for any convex function: the spread of the whole is the mean of the parts' spreads plus
-    the spread of their means. All arguments have the parts on their leading axis.
-    """
-    share = weights / jnp.sum(weights)
-    mean = jnp.tensordot(share, means, 1)
-    moved = jax.vmap(lambda value, m: move(spread, value, m, mean))(values, means)
-    return mean, jnp.tensordot(share, moved, 1)
 
 
 def move(spread: Spread, value: Array, mean: Array, to: Array) -> Array:

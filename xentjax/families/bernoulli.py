@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import expm1_minus, linear_minus_log, relative_entropy_term, xlogy
+from xentjax._numerics import expm1_minus, linear_minus_log, relative_entropy_term, xlog1py, xlogy
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import BINARY, Parameter, unit_interval
@@ -35,7 +35,7 @@ class Bernoulli(Family):
     statistics = (identity,)
 
     def log_prob_of(self, x: Array) -> Array:
-        return xlogy(x, self.probs) + xlogy(1 - x, 1 - self.probs)
+        return xlogy(x, self.probs) + xlog1py(1 - x, -self.probs)
 
     def expectations(self) -> dict:
         p = jnp.asarray(self.probs)

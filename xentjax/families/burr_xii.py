@@ -9,7 +9,7 @@ from jax import Array
 from xentjax._numerics import as_float, digamma, log_gamma_rise, trigamma
 from xentjax._special import log1mexp
 from xentjax.cumulants import log_cumulant
-from xentjax.families.exponential import EULER_GAMMA
+from xentjax.families.exponential import EULER_GAMMA, positive_exponential
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import POSITIVE, Parameter, positive
 from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
@@ -71,7 +71,7 @@ class BurrXII(Family):
         return burr_entropy(c, d, self.scale)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        return jnp.exp(self._log_inverse(jax.random.exponential(key, shape, jnp.result_type(self.scale))))
+        return jnp.exp(self._log_inverse(positive_exponential(key, shape, jnp.result_type(self.scale))))
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         survival = -self.concentration2 * jax.nn.softplus(self.concentration1 * (jnp.log(x) - jnp.log(self.scale)))

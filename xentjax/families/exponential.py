@@ -17,6 +17,11 @@ from xentjax.statistics import distance, identity, log, log_square, minus_log, s
 EULER_GAMMA = 0.5772156649015329
 
 
+def positive_exponential(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Draws of Exponential(1) for what must not be 0: JAX's are multiples of a step, and 0 stands for half of one."""
+    return jnp.maximum(jax.random.exponential(key, shape, dtype), 0.25 * jnp.finfo(dtype).eps)
+
+
 class Exponential(Family):
     """Exponential(rate): log q(x) = log rate − rate · x, for x ≥ 0.
 

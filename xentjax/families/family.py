@@ -100,6 +100,11 @@ class Family:
 
     def inverse(self, probability: Array) -> Array:
         """The quantile of a probability strictly between 0 and 1; by default a root of `tails`."""
+        if probability.ndim:
+            raise ValueError(
+                f"{type(self).__name__}.quantile: found probabilities of shape {probability.shape}, but a single one "
+                "is needed; map over them: jax.vmap(p.quantile)(probabilities)."
+            )
         return invert_counts(self, probability) if self.support.discrete else invert(self, probability)
 
     def expectations(self) -> dict:
@@ -126,8 +131,8 @@ class Family:
             what = what if isinstance(what, (Center, Spread)) else "a function given by its values"
             raise TypeError(
                 f"{name}.expect: found no closed form for the expectation of {what} under {name}; "
-                "take the expectation over points instead: quadrature(p) is exact to rounding for scalar "
-                "distributions, monte_carlo(p, key, num_samples) serves all; both return a source."
+                "take the expectation over points instead: quadrature(p) is exact to rounding for smooth functions of "
+                "numbers, monte_carlo(p, key, num_samples) serves all; both return a source."
             )
         return value
 

@@ -44,18 +44,7 @@ class GammaPower(Family):
         return log_gamma_cumulant(a, jnp.broadcast_to(k / power, a.shape).astype(a.dtype))
 
     def _distance(self, point: Array) -> Array:
-        # E|x − c| − |mean − c| is twice E(c − x)⁺ for c below the mean and twice E(x − c)⁺ above it
-        a, scale, power = self.form()
-        within = point > 0
-        c = jnp.where(within, point, self.mean)
-        own = _tails(a, c / scale, power)
-        # x carries the weight x / mean to a gamma variable with a + 1 / power
-        finite = a + 1 / power > 0
-        other = _tails(jnp.where(finite, a + 1 / power, 1.0), c / scale, power)
-        below = c * jnp.exp(own[0]) - self.mean * jnp.exp(other[0])
-        above = self.mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
-        gap = 2 * jnp.maximum(jnp.where(c < self.mean, below, above), 0.0)
-        return jnp.where(finite, jnp.where(within, gap, 0.0), jnp.inf)
+        return distance_gap(*self.form(), self.mean, point)
 
     @property
     def mean(self) -> Array:
@@ -77,6 +66,20 @@ class GammaPower(Family):
     def tails(self, x: Array) -> tuple[Array, Array]:
         a, scale, power = self.form()
         return _tails(a, x / scale, power)
+
+
+def distance_gap(a: Array, scale: Array, power: Any, mean: Array, point: Array) -> Array:
+    """E|x − c| − |mean − c| at c = point: twice E(c − x)⁺ for c below the mean and twice E(x − c)⁺ above it."""
+    within = point > 0
+    c = jnp.where(within, point, mean)
+    own = _tails(a, c / scale, power)
+    # x carries the weight x / mean to a gamma variable with a + 1 / power
+    finite = a + 1 / power > 0
+    other = _tails(jnp.where(finite, a + 1 / power, 1.0), c / scale, power)
+    below = c * jnp.exp(own[0]) - mean * jnp.exp(other[0])
+    above = mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
+    gap = 2 * jnp.maximum(jnp.where(c < mean, below, above), 0.0)
+    return jnp.where(finite, jnp.where(within, gap, 0.0), jnp.inf)
 
 
 def _tails(a: Array, ratio: Array, power: Any) -> tuple[Array, Array]:

@@ -9,10 +9,11 @@ from jax import Array
 from xentjax._numerics import (
     _NODES,
     _WEIGHTS,
+    as_float,
     digamma,
     expm1_minus,
     expm1_ratio,
-    log1p_ratio,
+    log1p_over,
     log_gamma,
     trigamma,
 )
@@ -65,14 +66,15 @@ class GeneralizedExtremeValue(Family):
         return self.loc
 
     def log_prob(self, x: Any) -> Array:
-        within = self.contains(jnp.asarray(x))
+        x = as_float(x)
+        within = self.contains(x)
         y = self._standard(jnp.where(within, x, self.loc))
         return within_support(within, x, -(1 + self.shape) * y - jnp.exp(-y) - jnp.log(self.scale))
 
     def _standard(self, x: Array) -> Array:
         """The value of the standard Gumbel distribution that x is made from."""
         z = (x - self.loc) / self.scale
-        return z * log1p_ratio(self.shape * z)
+        return z * log1p_over(self.shape * z)
 
     def expectations(self) -> dict:
         return {identity: self.mean, square: self.variance}

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_gamma
+from xentjax._numerics import as_float, log_gamma
 from xentjax._special import log_gamma_tails
 from xentjax.families.family import Family, within_support
 from xentjax.families.gamma import Gamma
@@ -41,7 +41,8 @@ class GeneralizedNormal(Family):
     support = REAL
 
     def log_prob(self, x: Any) -> Array:
-        within = self.support.contains(jnp.asarray(x))
+        x = as_float(x)
+        within = self.support.contains(x)
         z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
         return within_support(within, x, -self._power(jnp.abs(z)) - self._log_norm())
 

@@ -19,7 +19,7 @@ def invert(p: Any, probability: Array) -> Array:
     """
     value_and_slope = jax.value_and_grad(lambda u: _excess(p, p.constrain(u), probability))
     loc, scale = p.coordinate()
-    low, high = _bracket(lambda u: value_and_slope(u)[0], loc, scale)
+    low, high, closed = _bracket(lambda u: value_and_slope(u)[0], loc, scale)
     eps = jnp.finfo(loc.dtype).eps
 
     def unfinished(state: tuple) -> Array:
@@ -39,7 +39,7 @@ def invert(p: Any, probability: Array) -> Array:
         return low, high, new, jnp.abs(new - u), steps + 1
 
     start = (low, high, 0.5 * (low + high), jnp.full_like(low, jnp.inf), 0)
-    return p.constrain(jax.lax.while_loop(unfinished, step, start)[2])
+    return jnp.where(closed, p.constrain(jax.lax.while_loop(unfinished, step, start)[2]), jnp.nan)
 
 
 @invert.defjvp
@@ -59,23 +59,34 @@ def _excess(p: Any, x: Array, probability: Array) -> Array:
     return jnp.where(lower, log_cdf - target, target - log_survival)
 
 
-def _bracket(excess: Any, loc: Array, scale: Array) -> tuple[Array, Array]:
-    """Two points with the root between them, found by steps that double."""
+def _bracket(excess: Any, loc: Array, scale: Array) -> tuple[Array, Array, Array]:
+    """Two points with the root between them, found by steps that double; whether there are such points."""
+    farthest = 0.1 * jnp.finfo(loc.dtype).max
 
-    def reach(sign: int) -> Array:
+    def reach(sign: int) -> tuple[Array, Array, Array]:
         def outside(state: tuple) -> Array:
-            u, width = state
-            return (sign * excess(u) < 0) & (width < 1e30 * scale)
+            _, u, width = state
+            return (sign * excess(u) < 0) & (width < farthest)
 
-        return jax.lax.while_loop(
-            outside, lambda state: (state[0] + sign * state[1], 2 * state[1]), (loc + sign * scale, scale)
-        )[0]
+        def double(state: tuple) -> tuple:
+            _, u, width = state
+            return u, u + sign * width, 2 * width
 
-    return reach(-1), reach(1)
+        start = loc + sign * scale
+        before, u, width = jax.lax.while_loop(outside, double, (start, start, scale))
+        return before, u, width < farthest
+
+    (top, low, lower), (bottom, high, upper) = reach(-1), reach(1)
+    # the root lies within the last of the steps that were taken
+    moved_down, moved_up = low < top, high > bottom
+    return jnp.where(moved_up, bottom, low), jnp.where(moved_down, top, high), lower & upper
 
 
 def invert_counts(p: Any, probability: Array) -> Array:
-    """The least whole number x with P(X ≤ x) ≥ probability, by doubling and bisection; its derivatives are 0."""
+    """The least whole number x with P(X ≤ x) ≥ probability, by doubling and bisection; its derivatives are 0.
+
+    Beyond the whole numbers that floats tell apart it is the float next above; +inf where no float is large enough.
+    """
     p, probability = jax.lax.stop_gradient((p, probability))
     low, top = p.ends()
     # rounding of the tails is not to move a quantile that is met exactly
@@ -87,14 +98,22 @@ def invert_counts(p: Any, probability: Array) -> Array:
     below = jnp.asarray(low, probability.dtype) - 1
 
     def too_narrow(width: Array) -> Array:
-        return (below + width < top) & short(below + width)
+        return (below + width < jnp.minimum(top, jnp.finfo(width.dtype).max)) & short(below + width)
 
     width = jax.lax.while_loop(too_narrow, lambda width: 2 * width, jnp.ones_like(below))
 
+    def between(state: tuple) -> Array:
+        low, high = state
+        return jnp.floor(low + 0.5 * (high - low))
+
+    def apart(state: tuple) -> Array:
+        low, high = state
+        return (between(state) > low) & (between(state) < high) & (high < jnp.inf)
+
     def halve(state: tuple) -> tuple:
         low, high = state
-        middle = jnp.floor(0.5 * (low + high))
+        middle = between(state)
         short_there = short(middle)
         return jnp.where(short_there, middle, low), jnp.where(short_there, high, middle)
 
-    return jax.lax.while_loop(lambda s: s[1] - s[0] > 1, halve, (below, jnp.minimum(below + width, top)))[1]
+    return jax.lax.while_loop(apart, halve, (below, jnp.minimum(below + width, top)))[1]

@@ -12,7 +12,7 @@ from xentjax import _nodes
 from xentjax._numerics import as_float, digamma, linear_minus_log, log_gamma_rise, trigamma
 from xentjax._special import log1mexp
 from xentjax.cumulants import log_cumulant
-from xentjax.families.exponential import EULER_GAMMA
+from xentjax.families.exponential import EULER_GAMMA, positive_exponential
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import UNIT_INTERVAL, Parameter, positive
 from xentjax.statistics import (
@@ -119,7 +119,7 @@ class Kumaraswamy(Family):
         return (a - 1) * -self._mean_log() + (b - 1) / b - jnp.log(a) - jnp.log(b)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        return jnp.exp(self._log_inverse(jax.random.exponential(key, shape, jnp.result_type(self.alpha))))
+        return jnp.exp(self._log_inverse(positive_exponential(key, shape, jnp.result_type(self.alpha))))
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         survival = self.beta * log1mexp(self.alpha * jnp.log(x))

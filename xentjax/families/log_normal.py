@@ -13,7 +13,7 @@ from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import POSITIVE, Parameter, positive, real
-from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
+from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
 
 
 class LogNormal(Family):
@@ -51,7 +51,18 @@ class LogNormal(Family):
             log: self.loc,
             log_square: variance,
             log_cumulant: lambda k: 0.5 * k * k * variance,
+            distance: self._distance,
         }
+
+    def _distance(self, point: Array) -> Array:
+        # twice E(c − x)⁺ for c below the mean and twice E(x − c)⁺ above it; the weight x / mean moves loc by scale²
+        mean, within = self.mean, point > 0
+        c = jnp.where(within, point, mean)
+        z = (jnp.log(c) - self.loc) / self.scale
+        own, other = log_normal_tails(z), log_normal_tails(z - self.scale)
+        below = c * jnp.exp(own[0]) - mean * jnp.exp(other[0])
+        above = mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
+        return jnp.where(within, 2 * jnp.maximum(jnp.where(c < mean, below, above), 0.0), 0.0)
 
     @classmethod
     def start(cls, source: Any) -> Self:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import softplus
 
+from xentjax._numerics import as_float
 from xentjax.cumulants import cumulant, log_gamma_cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import REAL, Parameter, positive, real
@@ -35,7 +36,8 @@ class Logistic(Family):
     support = REAL
 
     def log_prob(self, x: Any) -> Array:
-        within = self.support.contains(jnp.asarray(x))
+        x = as_float(x)
+        within = self.support.contains(x)
         z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
         return within_support(within, x, -z - 2 * softplus(-z) - jnp.log(self.scale))
 

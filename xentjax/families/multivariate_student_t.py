@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 
-from xentjax._numerics import HALF_LOG_2PI, digamma_gap_drop, log_gamma_half_step
+from xentjax._numerics import HALF_LOG_2PI, as_float, digamma_gap_drop, log_gamma_half_step
 from xentjax.families.family import Family, within_support
 from xentjax.families.student_t import log_kernel
 from xentjax.parameters import REAL_VECTOR, Parameter, covariance, positive, real
@@ -42,7 +42,7 @@ class MultivariateStudentT(Family):
     support = REAL_VECTOR
 
     def log_prob(self, x: Any) -> Array:
-        x = jnp.asarray(x)
+        x = as_float(x)
         within = self.support.contains(x)
         z = solve_triangular(self._factor, jnp.where(within[..., None], x, 0.0) - self.loc, lower=True)
         return within_support(within, x, self._log_norm() - self._log_kernel(z @ z))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import erf
 
-from xentjax._numerics import HALF_LOG_2PI, _polynomial, linear_minus_log
+from xentjax._numerics import HALF_LOG_2PI, _polynomial, as_float, linear_minus_log
 from xentjax._special import _depth, _nodes, log1mexp, log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
@@ -48,7 +48,8 @@ class SkewNormal(Family):
     support = REAL
 
     def log_prob(self, x: Any) -> Array:
-        within = self.support.contains(jnp.asarray(x))
+        x = as_float(x)
+        within = self.support.contains(x)
         z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
         skew = math.log(2) + log_normal_tails(self.shape * z)[0]
         return within_support(within, x, -0.5 * z * z - HALF_LOG_2PI + skew - jnp.log(self.scale))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import HALF_LOG_2PI, digamma_gap_drop, linear_minus_log, log_gamma_half_step
+from xentjax._numerics import HALF_LOG_2PI, as_float, digamma_gap_drop, linear_minus_log, log_gamma_half_step
 from xentjax._special import log_beta_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.cauchy import infinite_cumulant
@@ -67,9 +67,13 @@ class StudentT(Family):
     support = REAL
 
     def log_prob(self, x: Any) -> Array:
-        within = self.support.contains(jnp.asarray(x))
+        x = as_float(x)
+        within = self.support.contains(x)
         z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
-        value = self._log_norm() - jnp.log(self.scale) - self._log_kernel(z * z)
+        # so far out that 1 + z² / df is z² / df the kernel is a power
+        size, far = jnp.abs(z), _far(z)
+        power = (self.df + 1) * jnp.log(jnp.maximum(size, far) / far)
+        value = self._log_norm() - jnp.log(self.scale) - self._log_kernel(jnp.minimum(size, far) ** 2) - power
         return within_support(within, x, value)
 
     def _log_norm(self) -> Array:
@@ -95,7 +99,7 @@ class StudentT(Family):
         finite = df > 1
         density = jnp.exp(self._log_norm() - self._log_kernel(u * u))
         first = (df + u * u) / jnp.where(finite, df - 1, 1.0) * density
-        excess = jnp.maximum(first - u * jnp.exp(self._log_tail(u * u)), 0.0)
+        excess = jnp.maximum(first - u * jnp.exp(self._log_tail(u)), 0.0)
         return jnp.where(finite, 2 * self.scale * excess, jnp.inf)
 
     @classmethod
@@ -141,7 +145,7 @@ class StudentT(Family):
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         z = (x - self.loc) / self.scale
-        far = self._log_tail(z * z)
+        far = self._log_tail(jnp.abs(z))
         near = jnp.log1p(-jnp.exp(far))
         # in the middle z² is 0 and has no slope
         middle = z * z == 0
@@ -149,13 +153,19 @@ class StudentT(Family):
         below = jnp.where(middle, jnp.log1p(rise) - math.log(2), jnp.where(z < 0, far, near))
         return below, jnp.where(middle, jnp.log1p(-rise) - math.log(2), jnp.where(z < 0, near, far))
 
-    def _log_tail(self, square: Array) -> Array:
-        # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²)
-        df = jnp.asarray(self.df)
+    def _log_tail(self, size: Array) -> Array:
+        # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²), and a power of |z| where that is 0
+        df, far = jnp.asarray(self.df), _far(size)
+        square, power = jnp.minimum(size, far) ** 2, df * jnp.log(jnp.maximum(size, far) / far)
         w = df / (df + square)
         # far out the complement of w has its digits, and those of its derivative, from w
         rest = jnp.where(w < 0.5, 1 - w, square / (df + square))
-        return log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), w, rest)[0] - math.log(2)
+        return log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), w, rest)[0] - math.log(2) - power
 
     def coordinate(self) -> tuple[Array, Array]:
         return self.loc, self.scale
+
+
+def _far(z: Array) -> float:
+    """So far out that 1 + z² / df is z² / df, and z² in the range of floats, which ends soon after."""
+    return float(jnp.finfo(z.dtype).max) ** 0.25

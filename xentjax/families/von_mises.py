@@ -152,7 +152,8 @@ def log_arcs(k: Array, edges: Array, widths: Array) -> Array:
     half = 0.5 * steps * sign[..., None]
     fall = 2 * jnp.sin(half) * jnp.sin(first[..., None] + half)
     depth = 2 * k * jnp.sin(0.5 * first) ** 2
-    least = stop_gradient(jnp.min(jnp.where(widths > 0, depth, jnp.inf), -1))
+    # taken out with its derivatives: of the piece that decides none are left to cancel
+    least = jnp.min(jnp.where(widths > 0, depth, jnp.inf), -1)
     # a piece of no width has a value of 0 and a derivative
     scale = jnp.exp(jnp.minimum(least[..., None] - depth, 1.0))
     integral = jnp.sum(weights * jnp.exp(-k * fall), -1) * scale

@@ -2,17 +2,17 @@
 
 from typing import Any, Self
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import expm1_minus, linear_minus_log, log_gamma, log_gamma_rise, log_ratio
 from xentjax._special import log1mexp
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant, power
-from xentjax.families.exponential import EULER_GAMMA
+from xentjax.families.exponential import EULER_GAMMA, positive_exponential
 from xentjax.families.family import Family
+from xentjax.families.gamma_power import distance_gap
 from xentjax.parameters import POSITIVE, Parameter, positive
-from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
+from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
 
 
 class Weibull(Family):
@@ -52,8 +52,13 @@ class Weibull(Family):
             minus_log: _rise(1 / k),
             log: jnp.log(self.scale) - EULER_GAMMA / k,
             log_square: jnp.pi**2 / 6 / (k * k),
+            distance: self._distance,
             log_cumulant: lambda j: log_gamma_cumulant(jnp.ones_like(j / k), j / k),
         }
+
+    def _distance(self, point: Array) -> Array:
+        k = jnp.asarray(self.concentration)
+        return distance_gap(jnp.ones_like(k), jnp.asarray(self.scale), k, self.mean, point)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -72,7 +77,7 @@ class Weibull(Family):
         return self.mean**2 * jnp.expm1(_rise(2 / k) - 2 * _rise(1 / k))
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        w = jax.random.exponential(key, shape, jnp.result_type(self.scale))
+        w = positive_exponential(key, shape, jnp.result_type(self.scale))
         return self.scale * jnp.exp(jnp.log(w) / self.concentration)
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 from jax import Array
 
+from xentjax._numerics import as_float
 from xentjax.parameters import Support, as_support
 from xentjax.records import record, static
 
@@ -84,7 +86,13 @@ class Density:
     def __init__(
         self, params: Any, function: Callable[[Any, Any], Array], supports: Mapping[str, Any] | None = None
     ) -> None:
-        object.__setattr__(self, "params", params)
+        if not callable(function):
+            raise TypeError(
+                f"Density: found {function!r} as the function, but function(params, point) is needed, after the "
+                "starting values: Density(params, function, supports)."
+            )
+        # a starting value written as 1 is a number that may move
+        object.__setattr__(self, "params", jax.tree.map(lambda a: as_float(a) if type(a) is int else a, params))
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "supports", _Supports(supports))
 

@@ -38,34 +38,61 @@ class Mixture(Family):
     def support(self) -> Support:  # type: ignore[override]
         return self.components.support
 
+    def _stacked(self) -> Any:
+        """The components, checked to be one model whose every parameter has one value for each weight."""
+        k = jnp.shape(self.weights)
+        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(self.components)]
+        if not hasattr(self.components, "log_prob") or any(shape[:1] != k for shape in shapes):
+            raise ValueError(
+                f"Mixture: found {k[0] if k else 0} weights and components with parameters of shapes "
+                f"{', '.join(map(str, dict.fromkeys(shapes)))}, but one instance, each of whose parameters has one "
+                "value for each weight on a leading axis, is needed, as in Mixture([0.5, 0.5], Normal([0.0, 1.0], "
+                "[1.0, 1.0]))."
+            )
+        return self.components
+
     def ends(self) -> tuple[Any, Any]:
         low, high = self.components.ends()
-        return low if isinstance(low, float) else jnp.min(low), high if isinstance(high, float) else jnp.max(high)
+        counts = jnp.asarray(self.weights) != 0
+        return (
+            low if isinstance(low, float) else jnp.min(jnp.where(counts, low, jnp.inf)),
+            high if isinstance(high, float) else jnp.max(jnp.where(counts, high, -jnp.inf)),
+        )
 
     def tails(self, x: Array) -> tuple[Array, Array]:
-        each = jax.vmap(lambda component: (component.log_cdf(x), component.log_survival(x)))(self.components)
+        each = jax.vmap(lambda component: (component.log_cdf(x), component.log_survival(x)))(self._stacked())
         below, above = (jax.nn.logsumexp(tail, b=jnp.asarray(self.weights)) for tail in each)
         return below, above
 
     def coordinate(self) -> tuple[Array, Array]:
         weights, (loc, scale) = (
             jnp.asarray(self.weights),
-            jax.vmap(lambda component: component.coordinate())(self.components),
+            jax.vmap(lambda component: component.coordinate())(self._stacked()),
         )
         center = weights @ loc
         return center, jnp.sqrt(weights @ (scale**2 + (loc - center) ** 2))
 
     def log_prob(self, x: Any) -> Array:
-        each = jax.vmap(lambda component: component.log_prob(x))(self.components)
-        # no component reaches x: −inf, where log-sum-exp would give NaN derivatives
-        reached = ~jnp.all(each == -jnp.inf)
-        terms = jnp.where(reached, each, 0.0) + jnp.log(self.weights)
-        return jnp.where(reached, jax.nn.logsumexp(terms), -jnp.inf)
+        each = jax.vmap(lambda component: component.log_prob(x))(self._stacked())
+        weights = jnp.asarray(self.weights)
+        # log-sum-exp of each + log(weight) about the largest term that counts; a weight of 0 has a derivative
+        counts = (weights > 0) & (each > -jnp.inf)
+        reached = jnp.any(counts) | jnp.any(jnp.isnan(each) | jnp.isnan(weights))
+        top = jax.lax.stop_gradient(jnp.max(jnp.where(counts, each, -jnp.inf)))
+        ratios = jnp.exp(jnp.minimum(each - jnp.where(reached, top, 0.0), 80.0))
+        return jnp.where(reached, top + jnp.log(jnp.where(reached, weights @ ratios, 1.0)), -jnp.inf)
 
     def expect(self, f: Callable[[Any], Any]) -> Any:
         """Σₖ weightsₖ E_k[f(x)]."""
-        each = jax.vmap(lambda component: component.expect(f))(self.components)
-        return jax.tree.map(lambda values: jnp.tensordot(jnp.asarray(self.weights), values, 1), each)
+        each = jax.vmap(lambda component: component.expect(f))(self._stacked())
+        weights = jnp.asarray(self.weights)
+
+        def average(values: Array) -> Array:
+            # a component of weight 0 may have no expectation
+            counts = (weights != 0).reshape((-1,) + (1,) * (values.ndim - 1))
+            return jnp.tensordot(weights, jnp.where(counts, values, 0.0), 1)
+
+        return jax.tree.map(average, each)
 
     @property
     def mean(self) -> Array:
@@ -79,7 +106,7 @@ class Mixture(Family):
         def draw(key: Array) -> Array:
             first, second = jax.random.split(key)
             which = jax.random.categorical(first, jnp.log(self.weights))
-            return jax.tree.map(lambda leaf: leaf[which], self.components).sample(second)
+            return jax.tree.map(lambda leaf: leaf[which], self._stacked()).sample(second)
 
         flat = jax.vmap(draw)(jax.random.split(key, shape).reshape(-1))
         return flat.reshape(shape + flat.shape[1:])
@@ -91,5 +118,5 @@ class Mixture(Family):
         )
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
-        points, weights = jax.vmap(lambda component: component.quadrature_rule(num_points))(self.components)
+        points, weights = jax.vmap(lambda component: component.quadrature_rule(num_points))(self._stacked())
         return points.reshape(-1), (jnp.asarray(self.weights)[:, None] * weights).reshape(-1)
