@@ -31,7 +31,7 @@ EXAMPLES = {
 WITH_PARAMETERS = {
     exponential: "exp(t x)",
     indicators: "indicators of the categories",
-    log_gamma_of_difference: "log Γ(n − x)",
+    log_gamma_of_difference: "log Γ(s − x)",
     log_gamma_of_sum: "log Γ(x + r)",
     power: "x^k",
 }
@@ -41,6 +41,8 @@ Written by `docs/families.py` from the code. A family whose density depends on a
 cross-entropy from every distribution that knows their expectations, and a fit of it reads the data once. The others
 are averaged over points. "Entropy" says whether it has a closed form, "divergence" whether the Kullback-Leibler
 divergence between two members has one that does not cancel; `quadrature` and `monte_carlo` serve where there is none.
+The letters k, r, s and t in statistics stand for numbers made of parameters. What depends on a structure is that of an
+example: `Categorical` of two categories, `Independent` of normal distributions.
 
 | family | log-density | each point is | statistics | entropy | divergence |
 |---|---|---|---|---|---|
@@ -69,7 +71,7 @@ def knows_entropy(p: Any) -> bool:
 def row(name: str) -> str:
     family, p = getattr(xj, name), example(name)
     fields = ", ".join(dict.fromkeys(leaf.name.split(".")[0] for leaf in named_leaves(p) if leaf.is_parameter))
-    statistics = ", ".join(WITH_PARAMETERS.get(s.kind, repr(s)) for s in p.statistics) or "—"
+    statistics = ", ".join(dict.fromkeys(WITH_PARAMETERS.get(s.kind, repr(s)) for s in p.statistics)) or "—"
     columns = [
         f"**{name}**({fields})",
         density(family),

@@ -418,6 +418,16 @@ def test_components_have_one_value_for_each_weight(name: str) -> None:
 
 
 MISUSES = {
+    "too heavy": (
+        lambda: xj.fit_kl(xj.Normal, xj.Cauchy(0.0, 1.0)),
+        ValueError,
+        r"cross-entropy from Cauchy.* to Normal is not finite .* tails",
+    ),
+    "too large": (
+        lambda: xj.fit_mle(xj.Normal, np.array([1e30, 2e30, 4e30], "float32")),
+        ValueError,
+        r"found observations of a size of 4e\+30 in float32, but sizes",
+    ),
     "Density": (lambda: xj.Density(print, {"rate": 1.0}), TypeError, r"Density: found {'rate': 1.0} as the function"),
     "minimize": (
         lambda: xj.minimize(print, xj.Normal),

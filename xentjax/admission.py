@@ -305,6 +305,13 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any)
                 f"but {name} needs data that differ; use float64, jax.config.update('jax_enable_x64', True), or "
                 "subtract a constant."
             )
+        size = float(np.max(np.abs(data), initial=0.0))
+        if data.dtype == np.float32 and size and not 1e-18 < size < 1e18:
+            raise ValueError(
+                f"{caller}: found observations of a size of {size:.3g} in float32, but sizes whose squares it can "
+                "hold, from 1e-18 to 1e18, are needed; divide by a constant, or use float64, "
+                "jax.config.update('jax_enable_x64', True)."
+            )
         if np.all(data == data[:1]):
             many = "a single observation" if len(data) == 1 else f"{len(data)} equal observations"
             # with one parameter, and for counts, only zeros have no maximum
@@ -320,6 +327,12 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any)
         raise ValueError(
             f"{caller}: found a source, {source}, with values beyond the ends of {start}, so that the divergence is "
             "infinite, but a model that covers the source is needed; move its ends, or free the parameters that do."
+        )
+    if not isinstance(source, Empirical):
+        raise ValueError(
+            f"{caller}: found that the cross-entropy from {source} to {name} is not finite where the fit starts, but a "
+            "finite one is needed; the tails of the source may be too heavy for every member of this family: choose "
+            "one with such tails, or pass an instance with plausible starting values."
         )
     raise ValueError(
         f"{caller}: found a cross-entropy, or derivatives of it, that are not finite at the start of {name}, but a "
