@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from mpmath import mp
-from tables import ROWS, Row, conditioning, eps, exact, fitted
+from tables import OPTIMISED, ROWS, Row, conditioning, eps, exact, fitted
 
 import xentjax as xj
 
@@ -26,7 +26,7 @@ def many_digits() -> Iterator[None]:
         yield
 
 
-divergence_and_slopes = jax.jit(jax.vmap(jax.value_and_grad(xj.kl_divergence, (0, 1))))
+divergence_and_slopes = jax.jit(jax.vmap(jax.value_and_grad(xj.kl_divergence, (0, 1))), compiler_options=OPTIMISED)
 
 
 @functools.cache

@@ -79,9 +79,10 @@ class Multinomial(Family):
         return self.mean * (1 - jnp.asarray(self.probs))
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        # without `shape`, of which releases of JAX disagree whether it holds the last axis
         p = jnp.asarray(self.probs)
-        n = jnp.asarray(self.total_count, p.dtype)
-        return jax.random.multinomial(key, n, p, shape=(*shape, p.shape[-1]), dtype=p.dtype)
+        n = jnp.broadcast_to(jnp.asarray(self.total_count, p.dtype), shape)
+        return jax.random.multinomial(key, n, jnp.broadcast_to(p, (*shape, p.shape[-1])), dtype=p.dtype)
 
     def kl_to(self, q: "Multinomial") -> Array:
         """KL(self‖q), in nats, without cancellation; +inf where the totals differ."""
