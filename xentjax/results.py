@@ -1,5 +1,6 @@
 """What a fit and a minimisation return, and how it ended."""
 
+import abc
 import enum
 from collections.abc import Callable
 from typing import Any, Self
@@ -88,11 +89,13 @@ class _Outcome:
         lines = [f"  {count}: {ADVICE[Status(int(code))]}" for code, count in zip(codes, counts, strict=True)]
         return "\n".join([f"{counts.sum()} {self._several()}", *lines])
 
+    @abc.abstractmethod
     def _several(self) -> str:
-        raise NotImplementedError
+        """What several of these are called."""
 
+    @abc.abstractmethod
     def _text(self, ending: str) -> str:
-        raise NotImplementedError
+        """One result as a person reads it; `ending` says in words how it ended."""
 
     def _level(self, name: str, value: Array) -> str:
         return f"  {name}  {float(value):.6g}{self._unit}, about {float(self.gap):.1e} above the minimum"

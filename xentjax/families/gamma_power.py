@@ -1,5 +1,6 @@
 """What the powers of a gamma variable share: chi, Rayleigh, Maxwell, half-normal, inverse gamma, ..."""
 
+import abc
 import math
 from typing import Any
 
@@ -23,9 +24,9 @@ class GammaPower(Family):
 
     support = POSITIVE
 
+    @abc.abstractmethod
     def form(self) -> tuple[Array, Array, Any]:
         """a, scale and power, which may be negative."""
-        raise NotImplementedError
 
     def expectations(self) -> dict:
         a, scale, power = self.form()
