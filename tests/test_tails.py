@@ -144,6 +144,10 @@ def test_quantiles_beyond_the_whole_numbers_that_float32_tells_apart(p, probabil
 
 
 def test_quantiles_of_tails_that_reach_the_end_of_the_range() -> None:
+    for probability in np.logspace(-36, -1, 36):  # of a Cauchy variable: 1 / (π x)
+        x = -xj.StudentT(*jnp.asarray([1.0, 0.0, 1.0], "float32")).quantile(jnp.asarray(probability, "float32"))
+        # float32 forms logarithms of up to 80
+        assert float(x) == pytest.approx(1 / np.tan(np.pi * probability), rel=80 * float(jnp.finfo("float32").eps))
     heavy = xj.StudentT(0.1, 0.0, 1.0)
     assert float(heavy.log_cdf(heavy.quantile(1e-6))) == pytest.approx(np.log(1e-6), rel=1e-13)
     assert np.isnan(xj.StudentT(1e-3, 0.0, 1.0).quantile(1e-6))  # 1e-3000

@@ -18,8 +18,6 @@ from xentjax._numerics import _polynomial, linear_minus_log, log_ratio
 # Taylor coefficients of (eˣ − 1 − x) / x², and of the derivative of (eˣ − 1 − x) / x; what is left off is below 1e-17.
 _EXCESS = [1 / math.factorial(k + 2) for k in range(17)]
 _EXCESS_SLOPE = [(k + 1) / math.factorial(k + 2) for k in range(18)]
-# log(1 + x) / x = (2 / (2 + x)) Σ z²ᵏ / (2k + 1) with z = x / (2 + x)
-_ATANH = [1 / (2 * k + 1) for k in range(13)]
 
 
 def wide(p: Array) -> tuple[Array, Any]:

@@ -211,7 +211,7 @@ def covered(model: Any, source: Any) -> Array:
     An objective made of statistics does not see single values. Ends that parameters move are never fitted there, so
     that those of the start are those of the result.
     """
-    if not getattr(model, "statistics", ()) or not hasattr(model, "contains"):
+    if not getattr(model, "statistics", ()) or not hasattr(model, "ends"):
         return jnp.asarray(True)
     if isinstance(source, Empirical):
         within = _between_ends(model, source.data)

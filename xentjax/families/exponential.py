@@ -19,7 +19,7 @@ EULER_GAMMA = 0.5772156649015329
 
 def positive_exponential(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     """Draws of Exponential(1) for what must not be 0: JAX's are multiples of a step, and 0 stands for half of one."""
-    return jnp.maximum(jax.random.exponential(key, shape, dtype), 0.25 * jnp.finfo(dtype).eps)
+    return jnp.maximum(jax.random.exponential(key, shape, dtype), 0.5 * jnp.finfo(dtype).eps)
 
 
 class Exponential(Family):

@@ -14,8 +14,9 @@ MAX_STEPS = 128
 def invert(p: Any, probability: Array) -> Array:
     """The x with P(X ≤ x) = probability for a continuous distribution p and a probability strictly between 0 and 1.
 
-    Newton's method on the logarithm of the smaller tail, inside a bracket, in the coordinate of `p.constrain`. The
-    derivative follows from F(x(θ); θ) = probability, and so do all higher ones.
+    Newton's method on the logarithm of the smaller tail, inside a bracket, in the coordinate of `p.constrain`; NaN
+    where no bracket ends before a tenth of the largest float. The derivative follows from F(x(θ); θ) = probability,
+    and so do all higher ones.
     """
     value_and_slope = jax.value_and_grad(lambda u: _excess(p, p.constrain(u), probability))
     loc, scale = p.coordinate()

@@ -73,7 +73,7 @@ class Moyal(Family):
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         normal = jax.random.normal(key, shape, jnp.result_type(self.scale))
         # a draw of exactly 0 stands for those within half a step of the uniform draw that it came from
-        size = jnp.maximum(jnp.abs(normal), 0.25 * jnp.finfo(normal.dtype).eps)
+        size = jnp.maximum(jnp.abs(normal), 0.5 * jnp.finfo(normal.dtype).eps)
         return self.loc - 2 * self.scale * jnp.log(size)
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -80,7 +80,7 @@ class Mixture(Family):
         reached = jnp.any(counts) | jnp.any(jnp.isnan(each) | jnp.isnan(weights))
         top = jax.lax.stop_gradient(jnp.max(jnp.where(counts, each, -jnp.inf)))
         ratios = jnp.exp(jnp.minimum(each - jnp.where(reached, top, 0.0), 80.0))
-        return jnp.where(reached, top + jnp.log(jnp.where(reached, weights @ ratios, 1.0)), -jnp.inf)
+        return jnp.where(reached, top + jnp.log(jnp.where(reached, jnp.sum(weights * ratios), 1.0)), -jnp.inf)
 
     def expect(self, f: Callable[[Any], Any]) -> Any:
         """Σₖ weightsₖ E_k[f(x)]."""
