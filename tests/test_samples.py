@@ -58,7 +58,8 @@ def test_standard_error_of_an_expectation() -> None:
         points = xj.monte_carlo(p, key, 400)
         return (xj.cross_entropy(points, q) - exact) / points.standard_error(q.log_prob)
 
-    # of mean 0 and variance 1: to five standard errors of 2000 repetitions, and 1 / 400 of skewness in the variance
+    # of mean 0 and variance 1, to five standard errors of 2000 repetitions, and to what skewness does to a mean in
+    # units of its own error: about skewness / √n and skewness² / n
     errors = np.asarray(error(jax.random.split(jax.random.key(3), 2000)))
     assert abs(errors.mean()) < 5 / np.sqrt(2000) + 1 / np.sqrt(400)
     assert abs(errors.var() - 1) < 5 * np.sqrt(2 / 2000) + 0.02
