@@ -1,6 +1,8 @@
 """Laws that hold in every test: no silent promotion of ranks or types, no key used twice, no warning."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import pytest
@@ -24,3 +26,12 @@ jax.config.update("jax_traceback_filtering", "remove_frames")
 def dtype(request: pytest.FixtureRequest) -> str:
     """Both precisions; float32 data in a float64 session must stay float32 throughout."""
     return request.param
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs() -> Iterator[None]:
+    """Lets go of compiled programs between files: each is mapped into memory, and Linux allows 65530 maps a process."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 30_000:
+        jax.clear_caches()

@@ -159,3 +159,12 @@ def test_the_density_of_t_beyond_the_root_of_the_range() -> None:
         p, point = xj.StudentT(*jnp.asarray([1.0, 0.0, 1.0], dtype)), jnp.asarray(x, dtype)
         assert float(p.log_prob(point)) == pytest.approx(-np.log(np.pi) - 2 * np.log(x), rel=1e-6)
         assert float(jax.grad(p.log_prob)(point)) == pytest.approx(-2 / x, rel=1e-5)
+
+
+@jax.debug_key_reuse(False)  # which traces at each call
+def test_second_calls_outside_jit_compile_nothing() -> None:
+    for p in (xj.Gamma(2.0, 1.0), xj.Zeta(2.5), xj.VonMises(0.0, 1.0), xj.ConwayMaxwellPoisson(3.0, 0.7)):
+        for call in (p.quantile, lambda u, p=p: p.cdf(2 * u), lambda u, p=p: p.sample(jax.random.key(int(10 * u)))):
+            call(0.4)
+            with jax.no_tracing():
+                call(0.3)

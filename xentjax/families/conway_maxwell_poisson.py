@@ -1,5 +1,6 @@
 """The Conway–Maxwell–Poisson distribution."""
 
+import functools
 from typing import Any, Self
 
 import jax
@@ -106,6 +107,7 @@ class ConwayMaxwellPoisson(Family):
         k, probs = self._points()
         return jnp.sum(probs * (k - jnp.sum(probs * k, -1, keepdims=True)) ** 2, -1)
 
+    @functools.partial(jax.jit, static_argnames="shape")
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         rate = jnp.asarray(self.rate)
         uniform = jax.random.uniform(key, shape, rate.dtype, minval=jnp.finfo(rate.dtype).tiny)

@@ -1,5 +1,6 @@
 """What all families share: a density written on statistics, and the expectations a family knows as a source."""
 
+import functools
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
@@ -77,6 +78,8 @@ class Family:
         """P(X ≤ x) of one number x."""
         return jnp.exp(self.log_cdf(x))
 
+    # tails, inversions and rejections are made of loops, which JAX compiles again at each call outside jit
+    @functools.partial(jax.jit, static_argnums=2)
     def _tail(self, x: Any, side: int) -> Array:
         x, (low, high) = as_float(x), self.ends()
         # at and past the ends the tails are known, and their formulas must not see them
@@ -86,6 +89,7 @@ class Family:
         certain = below if side else ~below
         return within_support(within | ~jnp.isnan(x), x, jnp.where(within, self.tails(safe)[side], _log_of(certain)))
 
+    @jax.jit
     def quantile(self, probability: Any) -> Array:
         """The x with P(X ≤ x) = probability, of one number from 0 to 1; for whole numbers the least that reaches it.
 

@@ -1,5 +1,6 @@
 """The von Mises distribution on the circle."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Self
@@ -81,6 +82,7 @@ class VonMises(Family):
         """1 less the length of the mean of (cos x, sin x)."""
         return bessel_ratio_complement(0, jnp.asarray(self.concentration))
 
+    @functools.partial(jax.jit, static_argnames="shape")
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         """By rejection from a wrapped Cauchy with the same curvature, which accepts more than half."""
         k = jnp.asarray(self.concentration)

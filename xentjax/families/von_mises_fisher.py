@@ -1,5 +1,6 @@
 """The von Mises–Fisher distribution."""
 
+import functools
 from typing import Any, Self
 
 import jax
@@ -94,6 +95,7 @@ class VonMisesFisher(Family):
         across, along = bessel_ratio(self._order, k) / k, bessel_ratio_slope(self._order, k)
         return across * (1 - direction) * (1 + direction) + along * direction * direction
 
+    @functools.partial(jax.jit, static_argnames="shape")
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         # the cosine by rejection (Wood, 1994), then a direction across the mode
         k, direction = self.concentration, self.mean_direction

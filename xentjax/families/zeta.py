@@ -1,5 +1,6 @@
 """The zeta distribution, Zipf's law."""
 
+import functools
 from typing import Any, Self
 
 import jax
@@ -84,6 +85,7 @@ class Zeta(Family):
         first, second = (_cumulant(safe, low, jnp.full_like(s, k)) for k in (1.0, 2.0))
         return jnp.where(finite, self.mean**2 * jnp.expm1(second - 2 * first), jnp.inf)
 
+    @functools.partial(jax.jit, static_argnames="shape")
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         # the floor of a Pareto variable, whose probabilities are off by a factor that falls with the value
         s, low = self._values()
