@@ -25,9 +25,11 @@ Information measures take probability vectors or distributions, the truth first,
 
 Models: the families (Normal, Gamma, ...), `Mixture`, a `record` of your own with `log_prob`, `Built` around an object
 of another library, `Density` around a function. Sources: the families, `Empirical` data, `quadrature` and
-`monte_carlo` points. Optimisers: `newton` (the default) or any optax transformation.
+`monte_carlo` points. Optimisers: `newton` (the default) or any optax transformation. `xentjax.inference`: covariances,
+intervals, tests and criteria of a fit.
 """
 
+from xentjax import inference as inference
 from xentjax.divergences import (
     jeffreys_divergence,
     jensen_shannon,

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.flatten_util import ravel_pytree
 
-from xentjax.parameters import named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import named_leaves
 from xentjax.records import record, static
 
 
@@ -187,10 +186,46 @@ class Fit(_Outcome):
                 "standard_errors: found more than 64 free parameters, for which no curvature matrix is kept; "
                 "hold some of them with fixed=."
             )
-        errors = _standard_errors
+        from xentjax.inference.covariance import errors_of_fit
+
+        errors = errors_of_fit
         for _ in range(jnp.ndim(self.status)):  # a batch of fits
             errors = jax.vmap(errors)
         return errors(self, total)
+
+    # Inference reads fits; these lead to what is asked for most, and import it when called.
+
+    def covariance(self) -> Any:
+        """The covariance of the estimates from the observed information; see `inference.observed_covariance`."""
+        from xentjax.inference.covariance import observed_by
+
+        return observed_by("covariance", self)
+
+    def interval(self, level: float = 0.95) -> tuple[Any, Any]:
+        """(low, high) in the shape of the model, from the observed information; see `inference.wald_interval`."""
+        from xentjax.inference.intervals import wald_interval
+
+        return wald_interval(self, level=level)
+
+    def summary(self) -> Any:
+        """The fit as a table with errors, intervals and criteria; see `inference.summary`."""
+        from xentjax.inference.summaries import summary
+
+        return summary(self)
+
+    @property
+    def aic(self) -> Array:
+        """−2 log L + 2k; see `inference.aic`."""
+        from xentjax.inference.criteria import aic
+
+        return aic(self)
+
+    @property
+    def bic(self) -> Array:
+        """−2 log L + k log n; see `inference.bic`."""
+        from xentjax.inference.criteria import bic
+
+        return bic(self)
 
     def _observations(self, name: str) -> Array:
         if self.observations is None:
@@ -217,30 +252,6 @@ class Fit(_Outcome):
 
         heading = f"Fit of {type(self.model).__name__} to {of}: {ending}"
         return "\n".join([heading, *_lines(self.model, remark), self._level("cross-entropy", self.cross_entropy)])
-
-
-@jax.jit
-def _standard_errors(fit: Fit, total: Array) -> Any:
-    free, constrain = unconstrain(fit.model, fit.fixed)
-    point, unravel = ravel_pytree(free)
-    unit = jnp.sqrt(jnp.abs(jnp.diagonal(fit.curvature)))
-    point = point.astype(fit.curvature.dtype)  # with no free parameter its type is the default
-    covariance = jnp.linalg.inv(fit.curvature / jnp.outer(unit, unit)) / total.astype(point.dtype)
-
-    def error(slopes: Array) -> Array:
-        scaled = slopes / jnp.broadcast_to(unit, slopes.shape)
-        # a parameter of 1e-30 has a variance below the range of float32
-        size = jnp.max(jnp.abs(scaled), -1, keepdims=True, initial=0.0)
-        scaled = scaled / jnp.where(size > 0, size, 1.0)
-        return size[..., 0] * jnp.sqrt(jnp.sum((scaled @ covariance) * scaled, -1))
-
-    def parameters(point: Array) -> dict:
-        leaves = enumerate(named_leaves(constrain(unravel(point))))
-        return {i: leaf.value for i, leaf in leaves if leaf.is_parameter}
-
-    slopes = jax.jacfwd(parameters)(point)
-    leaves = named_leaves(fit.model)
-    return replace_leaves(fit.model, [error(slopes[i]) if i in slopes else leaf.value for i, leaf in enumerate(leaves)])
 
 
 def _lines(model: Any, remark: Callable[[int, str, tuple], str]) -> list[str]:

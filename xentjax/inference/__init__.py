@@ -1,0 +1,65 @@
+"""Inference: how well a fit knows its parameters, what follows from them, and which model to prefer.
+
+All are first and second derivatives of the cross-entropy at the fit. Covariances (`observed_covariance`,
+`expected_covariance`, `opg_covariance`, `sandwich_covariance`) feed intervals (`wald_interval`, `delta`) and the Wald
+test; criteria (`aic`, `bic`, `tic`, `leave_one_out`) estimate the cross-entropy on new observations; `summary` and
+`compare` are for people.
+
+>>> import jax.numpy as jnp
+>>> import xentjax as xj
+>>> x = jnp.array([0.8, 1.5, 2.0, 3.1, 0.6])
+>>> fit = xj.fit_mle(xj.Gamma, x)
+>>> robust = xj.inference.sandwich_covariance(fit, x)
+>>> median = xj.inference.delta(lambda q: q.quantile(0.5), fit, robust)
+>>> bool(median.low < median.value < median.high)
+True
+"""
+
+from xentjax.inference.covariance import (
+    Covariance,
+    expected_covariance,
+    observed_covariance,
+    opg_covariance,
+    sandwich_covariance,
+    scores,
+)
+from xentjax.inference.criteria import aic, aicc, bic, cross_validation, leave_one_out, num_parameters, tic
+from xentjax.inference.hypothesis_tests import (
+    TestResult,
+    information_matrix_test,
+    likelihood_ratio_test,
+    opg_score_test,
+    score_test,
+    wald_test,
+)
+from xentjax.inference.intervals import Estimate, delta, wald_interval
+from xentjax.inference.summaries import Comparison, Summary, compare, summary
+
+__all__ = [
+    "Comparison",
+    "Covariance",
+    "Estimate",
+    "Summary",
+    "TestResult",
+    "aic",
+    "aicc",
+    "bic",
+    "compare",
+    "cross_validation",
+    "delta",
+    "expected_covariance",
+    "information_matrix_test",
+    "leave_one_out",
+    "likelihood_ratio_test",
+    "num_parameters",
+    "observed_covariance",
+    "opg_covariance",
+    "opg_score_test",
+    "sandwich_covariance",
+    "score_test",
+    "scores",
+    "summary",
+    "tic",
+    "wald_interval",
+    "wald_test",
+]
