@@ -24,6 +24,16 @@ from xentjax.inference.covariance import (
     scores,
 )
 from xentjax.inference.criteria import aic, aicc, bic, cross_validation, leave_one_out, num_parameters, tic
+from xentjax.inference.goodness import (
+    GoodnessOfFit,
+    anderson_darling,
+    chi_squared,
+    cramer_von_mises,
+    g_squared,
+    goodness_of_fit,
+    kolmogorov_smirnov,
+    probability_integral_transform,
+)
 from xentjax.inference.hypothesis_tests import (
     TestResult,
     information_matrix_test,
@@ -33,28 +43,44 @@ from xentjax.inference.hypothesis_tests import (
     wald_test,
 )
 from xentjax.inference.intervals import Estimate, delta, wald_interval
+from xentjax.inference.profiles import profile, profile_interval
+from xentjax.inference.resampling import Replicates, bootstrap, parametric_bootstrap, resampling_bootstrap
 from xentjax.inference.summaries import Comparison, Summary, compare, summary
 
 __all__ = [
     "Comparison",
     "Covariance",
     "Estimate",
+    "GoodnessOfFit",
+    "Replicates",
     "Summary",
     "TestResult",
     "aic",
     "aicc",
+    "anderson_darling",
     "bic",
+    "bootstrap",
+    "chi_squared",
     "compare",
+    "cramer_von_mises",
     "cross_validation",
     "delta",
     "expected_covariance",
+    "g_squared",
+    "goodness_of_fit",
     "information_matrix_test",
+    "kolmogorov_smirnov",
     "leave_one_out",
     "likelihood_ratio_test",
     "num_parameters",
     "observed_covariance",
     "opg_covariance",
     "opg_score_test",
+    "parametric_bootstrap",
+    "probability_integral_transform",
+    "profile",
+    "profile_interval",
+    "resampling_bootstrap",
     "sandwich_covariance",
     "score_test",
     "scores",

@@ -1,0 +1,190 @@
+"""Profile-likelihood intervals: published data, ends that are infinite, batches, and what cannot be asked."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.stats
+
+import xentjax as xj
+from xentjax.inference import profile, profile_interval
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = {case["id"]: case for case in json.loads((GOLDEN / "cases.json").read_text())}
+
+SUPPORTS = {"a": xj.unit_interval, "m1": xj.positive, "m2": xj.positive}
+
+
+def two_poissons(params, x):
+    first = jnp.log(params["a"]) + xj.Poisson(params["m1"]).log_prob(x)
+    second = jnp.log1p(-params["a"]) + xj.Poisson(params["m2"]).log_prob(x)
+    return jnp.logaddexp(first, second)
+
+
+# the model, what is subtracted from the data, and {published name: path}
+RECIPES = {
+    "egypt_weibull": (xj.Weibull, 0.0, {"shape": "concentration", "scale": "scale"}),
+    "ball_bearing_weibull": (xj.Weibull, 0.0, {"shape": "concentration", "scale": "scale"}),
+    "portpirie_gev": (xj.GeneralizedExtremeValue, 0.0, {"mu": "loc", "sigma": "scale", "xi": "shape"}),
+    "rain_gpd": (xj.GeneralizedPareto, 30.0, {"sigma": "scale", "xi": "shape"}),
+    "dowjones_gpd": (xj.GeneralizedPareto, 2.0, {"sigma": "scale", "xi": "shape"}),
+    "london_deaths_poisson_mixture": (
+        xj.Density({"a": 0.5, "m1": 1.0, "m2": 3.0}, two_poissons, SUPPORTS),
+        0.0,
+        {"a": "a", "m1": "m1", "m2": "m2"},
+    ),
+}
+
+
+def fit_case(name):
+    model, threshold, _ = RECIPES[name]
+    x, *weights = np.loadtxt(GOLDEN / "data" / CASES[name]["data"], delimiter=",", skiprows=1, ndmin=2).T
+    weights = weights[0] if weights else None
+    return xj.fit_mle(model, x - threshold, weights=weights), x - threshold, weights
+
+
+def test_every_published_interval_is_tested():
+    assert RECIPES.keys() == {name for name, case in CASES.items() if "profile_intervals" in case["recomputed"]}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_intervals_agree_with_recomputed_ones(name):
+    fit, x, weights = fit_case(name)
+    for published, path in RECIPES[name][2].items():
+        low, high = profile_interval(fit, x, path, weights=weights)
+        # the reference solved for the ends to a relative 1e-9 or so
+        np.testing.assert_allclose((low, high), CASES[name]["recomputed"]["profile_intervals"][published], rtol=1e-8)
+
+
+YEAST = (np.arange(6.0), np.array([213.0, 128, 37, 18, 3, 1]))  # cells of yeast, "Student" (1907)
+
+
+def test_the_interval_does_not_depend_on_how_the_parameter_is_written():
+    x, weights = YEAST
+    fit = xj.fit_mle(xj.NegativeBinomial, x, weights=weights)
+    # recomputed in the parameters log mean and size = 1 / dispersion, as R's MASS has them
+    low, high = profile_interval(fit, x, "mean", weights=weights)
+    np.testing.assert_allclose((jnp.log(low), jnp.log(high)), (-0.5137028002298936, -0.2539937189223946), rtol=1e-8)
+    low, high = profile_interval(fit, x, "dispersion", weights=weights)
+    np.testing.assert_allclose((1 / high, 1 / low), (1.7074399834857517, 21.328737183664828), rtol=1e-8)
+
+
+def test_ends_that_are_never_reached_are_those_of_the_support():
+    x = np.array([0.0, 0, 0, 1, 1, 1, 2, 2, 4, 5])  # hardly more dispersed than Poisson
+    fit = xj.fit_mle(xj.NegativeBinomial, x).check()
+    low, high = profile_interval(fit, x, "dispersion")
+    assert low == 0
+    assert fit.model.dispersion < high < 5
+    x = scipy.stats.t.ppf((np.arange(20) + 0.5) / 20, 4)  # too few to tell its tails from normal ones
+    fit = xj.fit_mle(xj.StudentT, x).check()
+    low, high = profile_interval(fit, x, "df")
+    assert 1 < low < fit.model.df
+    assert high == np.inf
+
+
+def gamma_ends(x):
+    """The ends for the concentration, with the profile over the rate in closed form."""
+
+    def loss(a):
+        return -2 * np.sum(scipy.stats.gamma.logpdf(x, a, scale=np.mean(x) / a))
+
+    best = scipy.optimize.minimize_scalar(loss, bounds=(0.1, 30), method="bounded")
+    ends = [(1e-2, best.x), (best.x, 1e2)]
+    return [scipy.optimize.brentq(lambda a: loss(a) - best.fun - 3.841458820694124, *end, xtol=1e-12) for end in ends]
+
+
+def gamma_interval(x):
+    return profile_interval(xj.fit_mle(xj.Gamma, x), x, "concentration")
+
+
+BATCH = np.random.default_rng(0).gamma(3.0, size=(8, 40))
+
+
+def test_a_batch_is_the_intervals_one_by_one():
+    low, high = jax.jit(jax.vmap(gamma_interval))(BATCH)
+    single = np.array([gamma_interval(x) for x in BATCH[:3]])
+    # batched sums round differently, and the ratio's 3.84 is a difference of sums of about 200
+    np.testing.assert_allclose(np.stack([low, high], 1)[:3], single, rtol=1e-10)
+    for x, *found in zip(BATCH, low, high, strict=True):
+        # the minimum is found to 1e-5 in the coordinate, which enters squared
+        np.testing.assert_allclose(found, gamma_ends(x), rtol=1e-7)
+
+
+def test_float32_stays_float32():
+    x = BATCH[0].astype(np.float32)
+    low, high = gamma_interval(x)
+    assert low.dtype == high.dtype == np.float32
+    # 2 n ΔH = 3.84 is a difference of sums of 200 with seven digits
+    np.testing.assert_allclose((low, high), gamma_ends(BATCH[0]), rtol=1e-3)
+
+
+def test_the_curve_passes_through_the_minimum_and_the_ends():
+    x = BATCH[1]
+    fit = xj.fit_mle(xj.Gamma, x)
+    low, high = gamma_interval(x)
+    height = profile(fit, x, "concentration", jnp.array([high, fit.model.concentration, low, 2 * high]))
+    # rounding of sums of 40 terms
+    np.testing.assert_allclose(
+        2 * 40 * (height[:3] - fit.cross_entropy), [3.841458820694124, 0, 3.841458820694124], atol=1e-10
+    )
+    assert height[3] > height[0]
+
+
+def test_a_wider_level_gives_a_wider_interval_and_held_parameters_stay_held():
+    x = BATCH[2]
+    fit = xj.fit_mle(xj.Gamma, x)
+    narrow, wide = (profile_interval(fit, x, "rate", level=level) for level in (0.5, 0.99))
+    assert wide[0] < narrow[0] < fit.model.rate < narrow[1] < wide[1]
+    held = xj.fit_mle(xj.Gamma, x, fixed={"concentration": 3.0})
+    low, high = profile_interval(held, x, "rate")
+    # a rate alone: 2 n a (r − 1 − log r) with r the ratio to the estimate
+    for end in (low, high):
+        r = end / held.model.rate
+        np.testing.assert_allclose(2 * 40 * 3 * (r - 1 - jnp.log(r)), 3.841458820694124, rtol=1e-10)
+
+
+def test_no_interval_without_a_minimum():
+    x = BATCH[3]
+    fit = xj.fit_mle(xj.Gamma, x, max_steps=1)
+    assert not fit.converged
+    assert np.isnan(profile_interval(fit, x, "rate")).all()
+
+
+def test_what_cannot_be_asked():
+    x = BATCH[4]
+    fit = xj.fit_mle(xj.Gamma, x)
+    with pytest.raises(
+        ValueError, match=r"profile_interval: found name='scale', .* Gamma has concentration, rate; use"
+    ):
+        profile_interval(fit, x, "scale")
+    with pytest.raises(
+        ValueError, match=r"profile_interval: found level=95, but a probability .*; for 95 percent write"
+    ):
+        profile_interval(fit, x, "rate", level=95)
+    with pytest.raises(
+        ValueError, match=r"profile_interval: found data that count 39 .* 40 observations, but the same"
+    ):
+        profile_interval(fit, x[1:], "rate")
+    with pytest.raises(
+        ValueError, match=r"profile: found values\[1\] = -1.0, but a finite number > 0 is needed; leave"
+    ):
+        profile(fit, x, "rate", [1.0, -1.0])
+    with pytest.raises(
+        ValueError, match=r"profile: found values of shape \(\), but numbers \[k\] are needed; write \["
+    ):
+        profile(fit, x, "rate", 1.0)
+    held = xj.fit_mle(xj.Gamma, x, fixed={"rate": 1.0})
+    with pytest.raises(ValueError, match=r"profile: found name='rate', .* fitted .* Gamma has concentration; use"):
+        profile(held, x, "rate", [1.0])
+    with pytest.raises(TypeError, match=r"profile: found a Gamma, but a fit is needed; make one with fit_mle"):
+        profile(fit.model, x, "rate", [1.0])
+    with pytest.raises(ValueError, match=r"profile_interval: found a fit to a known distribution, but a number of obs"):
+        profile_interval(xj.fit_kl(xj.Gamma, xj.Gamma(2.0, 1.0)), x, "rate")
+    vector = xj.Mixture(jnp.array([0.5, 0.5]), xj.Exponential(jnp.array([1.0, 2.0])))
+    many = xj.fit_mle(vector, x, max_steps=1)
+    with pytest.raises(ValueError, match=r"profile: found name='weights', .* one number .* Mixture has none; use"):
+        profile(many, x, "weights", [0.5])

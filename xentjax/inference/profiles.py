@@ -1,0 +1,259 @@
+"""The profile cross-entropy of one parameter, and the interval of the values that it does not rule out."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.flatten_util import ravel_pytree
+
+from xentjax._numerics import as_float
+from xentjax.inference.covariance import inverse_core
+from xentjax.inference.intervals import probability
+from xentjax.inference.observations import compiled, curvature_of, known, observed
+from xentjax.minimization import run
+from xentjax.objectives import PointObjective, cross_entropy_objective
+from xentjax.parameters import named_leaves, unconstrain
+from xentjax.results import Fit
+from xentjax.sources import Empirical
+
+
+def profile_interval(
+    fit: Fit, data: Any, name: str, *, weights: Any = None, level: float = 0.95
+) -> tuple[Array, Array]:
+    """The profile-likelihood interval (low, high) of one parameter ψ of a fit.
+
+        {ψ : 2 n (H(ψ) − H(θ̂)) ≤ χ²₁ quantile of level},   H(ψ) = min over the other parameters of H(p̃, q_θ).
+
+    The values that a likelihood-ratio test does not reject. Unlike θ̂ ± z · (standard error) it does not depend on how
+    the parameter is written, and it follows the likelihood where that is skew. An end that is never reached is the end
+    of the parameter's support: 0, 1, or ∞.
+
+    Args:
+      fit: a fit to data; parameters that it held stay held.
+      data, weights: the data of the fit.
+      name: the parameter's path, as `fit` prints it: one number.
+      level: the probability with which the interval covers ψ, in large samples from the model.
+
+    Returns:
+      Two numbers []. NaN where the fit did not converge, or an end was not found. Works under `jit` and `vmap`.
+
+    Raises:
+      ValueError: a name that is not that of a free parameter of one number, other data, or a level that is none.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> x = jnp.array([0.8, 1.5, 2.0, 3.1, 0.6])
+    >>> low, high = xj.inference.profile_interval(xj.fit_mle(xj.Exponential, x), x, "rate")
+    >>> round(low.item(), 4), round(high.item(), 4)
+    (0.2241, 1.3433)
+
+    See also: R's `confint` of a `glm` or `mle` object, which interpolates the profile by a spline.
+
+    Reference: Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based confidence intervals.
+    """
+    source = observed("profile_interval", fit, data, weights)
+    support, index = _named("profile_interval", fit, name)
+    models, never = _ends(fit, source, probability("profile_interval", level), index)
+    low, high = _value(models, name)
+    return jnp.where(never[0], support.low, low), jnp.where(never[1], support.high, high)
+
+
+def profile(fit: Fit, data: Any, name: str, values: Any, *, weights: Any = None) -> Array:
+    """The profile cross-entropy [k] of one parameter at given values [k], for a plot.
+
+        H(ψ) = min over the other parameters of H(p̃, q_θ), in nats per observation.
+
+    Its minimum is `fit.cross_entropy`; 2 n (H(ψ) − H(θ̂)) is the likelihood-ratio statistic of the value ψ. Values are
+    visited outwards from the estimate, each minimum starting at its neighbour's.
+
+    Args:
+      fit: a fit to data; parameters that it held stay held.
+      data, weights: the data of the fit.
+      name: the parameter's path, as `fit` prints it: one number.
+      values: numbers [k] inside its support.
+
+    Raises:
+      ValueError: a name that is not that of a free parameter of one number, values outside its support, other data.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> x = jnp.array([0.8, 1.5, 2.0, 3.1, 0.6])
+    >>> fit = xj.fit_mle(xj.Normal, x)
+    >>> above = xj.inference.profile(fit, x, "loc", jnp.array([0.6, 1.6, 2.6])) - fit.cross_entropy
+    >>> [round(h.item(), 4) for h in above]
+    [0.4013, 0.0, 0.4013]
+
+    See also: `profile_interval`, the interval read off it; R's `profile`.
+    """
+    source = observed("profile", fit, data, weights)
+    support, index = _named("profile", fit, name)
+    values = as_float(values)
+    _check_values(support, values)
+    return _profile(fit, source, support.free(values), index)
+
+
+# a minimum from its neighbour takes a handful
+_INNER_STEPS = 200
+_OUTER_STEPS = 100
+
+
+class _Path(NamedTuple):
+    """The minima with one coordinate held, as a function of that coordinate. The functions are traced, not data."""
+
+    center: Array  # the coordinate at the fit
+    others: Array  # the other coordinates there [m − 1]
+    width: Array  # standard error of the coordinate
+    slopes: Array  # how the others follow it [m − 1]
+    model: Callable[[Array, Array], Any]  # (coordinate, others) → the model
+    minimum: Callable[[Array, Array], tuple[Array, Array]]  # (coordinate, start of the others) → (H, others)
+
+
+def _path(fit: Fit, source: Empirical, index: Array) -> _Path:
+    """`index` is that of the coordinate in the order of `ravel_pytree`: one program serves all parameters of a fit."""
+    free, constrain = unconstrain(fit.model, fit.fixed)
+    point, unravel = ravel_pytree(free)
+    objective = cross_entropy_objective(constrain, fit.model, source.counted())
+    places = jnp.arange(point.shape[0])
+    rest = jnp.where(places[:-1] < index, places[:-1], places[1:])
+    sources = jnp.where(places < index, places, jnp.where(places == index, places[-1], places - 1))
+
+    def whole(coordinate: Array, others: Array) -> Any:
+        return unravel(jnp.append(others, coordinate)[sources])
+
+    def minimum(coordinate: Array, start: Array) -> tuple[Array, Array]:
+        best, *_ = run(_along(objective, lambda others: whole(coordinate, others)), start, None, None, _INNER_STEPS)
+        return best.value, best.point
+
+    # the covariance of the coordinate with all, per observation
+    unit, core = inverse_core(fit.curvature)
+    column = core[index] / unit[index] / unit
+    width = jnp.sqrt(column[index] / fit.observations.astype(column.dtype))
+    slopes = column[rest] / column[index]
+    # where the likelihood is flat or has a kink it tells neither
+    width = jnp.where(jnp.isfinite(width) & (width > 0), width, 1.0)
+    slopes = jnp.where(jnp.isfinite(slopes), slopes, 0.0)
+    return _Path(point[index], point[rest], width, slopes, lambda *at: constrain(whole(*at)), minimum)
+
+
+def _along(objective: Callable, whole: Callable) -> Callable[[Array], Array]:
+    """The objective as a function of what `whole` completes to all coordinates."""
+    if isinstance(objective, PointObjective):  # it knows its own derivatives
+        return PointObjective(lambda others: objective.constrain(whole(others)), objective.source)
+    return lambda others: objective(whole(others))
+
+
+class _Search(NamedTuple):
+    """The state of the search for one end; distances are those of the coordinate from the fit's."""
+
+    at: Array  # the distance to try next
+    low: Array  # the largest known to be inside
+    high: Array  # the least known to be outside
+    last: Array  # the last at which there was a minimum
+    excess: Array  # the root of the likelihood ratio there, minus the limit
+    others: Array  # the other coordinates there [m]
+    moved: Array
+    steps: Array
+    done: Array
+    never: Array  # whether the limit is never reached
+
+
+@compiled()
+def _ends(fit: Fit, source: Empirical, level: Any, index: Array) -> tuple[Any, Array]:
+    """The models at both ends, with a leading axis [2], and whether an end is never reached [2]."""
+    path = _path(fit, source, index)
+    limit = -jax.scipy.special.ndtri((1 - jnp.asarray(level, path.center.dtype)) / 2)
+
+    def end(sign: Array) -> tuple[Any, Array]:
+        coordinate, never = _end(fit, path, sign, limit)
+        return path.model(jnp.where(fit.converged, coordinate, jnp.nan), path.others), never & fit.converged
+
+    return jax.vmap(end)(jnp.array([-1.0, 1.0], path.center.dtype))
+
+
+def _end(fit: Fit, path: _Path, sign: Array, limit: Array) -> tuple[Array, Array]:
+    """The coordinate of one end, and whether it is never reached: secant steps on the root of the likelihood ratio."""
+    first, eps, total = limit * path.width, jnp.finfo(limit.dtype).eps, fit.observations.astype(limit.dtype)
+    noise = 4 * eps * total * (1 + jnp.abs(fit.cross_entropy)) / limit
+
+    def body(s: _Search) -> _Search:
+        start = s.others + sign * (s.at - s.last) * path.slopes
+        value, others = path.minimum(path.center + sign * s.at, start)
+        excess = jnp.sqrt(jnp.maximum(2 * total * (value - fit.cross_entropy), 0.0)) - limit
+        usable = jnp.isfinite(excess)
+        low = jnp.where(usable & (excess < 0), s.at, s.low)
+        high = jnp.where(usable & (excess >= 0), s.at, s.high)
+        # twice the distance brings less than a thousandth of what is missing: floats end before a thousand doublings
+        doubled = (s.at > 1.99 * s.last) & (s.at > 0.99 * first)
+        never = usable & (high == jnp.inf) & doubled & (excess - s.excess < -1e-3 * excess)
+        new = jnp.where(usable, _next(s, excess, low, high), 0.5 * (s.last + s.at))
+        moved = jnp.abs(new - s.at)
+        done = never | (moved <= 0.1 * eps**0.5 * s.at) | (jnp.abs(excess) <= noise)
+        last, excess = jnp.where(usable, s.at, s.last), jnp.where(usable, excess, s.excess)
+        others = jnp.where(usable, others, s.others)
+        return _Search(new, low, high, last, excess, others, moved, s.steps + 1, done, never)
+
+    zero, no = jnp.zeros_like(limit), jnp.asarray(False)
+    start = _Search(first, zero, zero + jnp.inf, zero, -limit, path.others, zero + jnp.inf, jnp.asarray(0), no, no)
+    end = jax.lax.while_loop(lambda s: ~s.done & (s.steps < _OUTER_STEPS), body, start)
+    return jnp.where(end.done, path.center + sign * end.at, jnp.nan), end.never
+
+
+def _next(s: _Search, excess: Array, low: Array, high: Array) -> Array:
+    """The secant's distance where it is inside the bracket and the steps halve; else a bisection or a doubling."""
+    secant = s.at - excess * (s.at - s.last) / (excess - s.excess)
+    closed = high < jnp.inf
+    good = (secant > low) & (secant < jnp.where(closed, high, 2 * s.at)) & (jnp.abs(secant - s.at) < 0.5 * s.moved)
+    return jnp.where(good, secant, jnp.where(closed, 0.5 * (low + high), 2 * s.at))
+
+
+@compiled()
+def _profile(fit: Fit, source: Empirical, coordinates: Array, index: Array) -> Array:
+    path = _path(fit, source, index)
+    coordinates = coordinates.astype(path.center.dtype) - path.center
+    order = jnp.argsort(jnp.abs(coordinates))
+
+    def visit(sides: tuple, distance: Array) -> tuple:
+        """From the last minimum on the same side."""
+        side = jnp.where(distance < 0, 0, 1)
+        before, others = (each[side] for each in sides)
+        value, others = path.minimum(path.center + distance, others + (distance - before) * path.slopes)
+        moved = (sides[0].at[side].set(distance), sides[1].at[side].set(others))
+        return jax.tree.map(lambda new, old: jnp.where(jnp.isfinite(value), new, old), moved, sides), value
+
+    start = (jnp.zeros(2, path.center.dtype), jnp.stack([path.others, path.others]))
+    found: Array = jax.lax.scan(visit, start, coordinates[order])[1]
+    return jnp.zeros_like(found).at[order].set(found)
+
+
+def _named(caller: str, fit: Fit, name: str) -> tuple[Any, int]:
+    """The support of a fitted parameter of one number, and the index of its coordinate."""
+    curvature_of(caller, fit)
+    free = jax.eval_shape(lambda model: unconstrain(model, fit.fixed)[0], fit.model)
+    supports = {leaf.name: leaf.support for leaf in named_leaves(fit.model) if jnp.ndim(leaf.value) == 0}
+    if name not in free or name not in supports:
+        names = ", ".join(each for each in supports if each in free) or "none"
+        raise ValueError(
+            f"{caller}: found name={name!r}, but a parameter that was fitted and is one number is needed, of which "
+            f"{type(fit.model).__name__} has {names}; use one of these names."
+        )
+    return supports[name], sum(free[key].size for key in sorted(free) if key < name)
+
+
+def _value(model: Any, name: str) -> Array:
+    return next(leaf.value for leaf in named_leaves(model) if leaf.name == name)
+
+
+def _check_values(support: Any, values: Array) -> None:
+    if values.ndim != 1:
+        raise ValueError(
+            f"profile: found values of shape {values.shape}, but numbers [k] are needed; write [value] for one."
+        )
+    good = support.contains(values)
+    if known(good) and not np.all(good):
+        index = int(np.argmin(np.asarray(good)))
+        raise ValueError(
+            f"profile: found values[{index}] = {values[index]}, but {support.name} is needed; leave it out."
+        )
