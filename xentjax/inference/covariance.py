@@ -159,7 +159,8 @@ def opg_covariance(fit: Any, data: Any, weights: Any = None) -> Covariance:
 
     Reference: Berndt, Hall, Hall & Hausman (1974), Annals of Economic and Social Measurement 3.
     """
-    return Covariance(fit.model, _opg(fit, observed("opg_covariance", fit, data, weights)), fit.fixed)
+    source = observed("opg_covariance", fit, data, weights)
+    return Covariance(fit.model, _opg(fit, source), fit.fixed)
 
 
 def sandwich_covariance(fit: Any, data: Any, weights: Any = None, clusters: Any = None) -> Covariance:
@@ -402,7 +403,6 @@ def scale_and_core(matrix: Array) -> tuple[Array, Array]:
 def _errors(model: Any, fixed: tuple[str, ...], scale: Array, core: Array) -> Any:
     """Standard errors in the shape of a model, for the covariance core · scale scaleᵀ of its coordinates."""
     point, build = coordinates(model, fixed)
-    point = point.astype(core.dtype)  # with no free parameter its type is the default
 
     def parameters(point: Array) -> dict:
         return {i: leaf.value for i, leaf in enumerate(named_leaves(build(point))) if leaf.is_parameter}

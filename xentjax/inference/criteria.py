@@ -62,7 +62,7 @@ def aic(fit: Any) -> Array:
 
     Reference: Akaike (1974), IEEE Transactions on Automatic Control 19.
     """
-    return 2 * num_parameters(fit) - 2 * _log_likelihood("aic", fit)
+    return _aic("aic", fit)
 
 
 def aicc(fit: Any) -> Array:
@@ -86,7 +86,7 @@ def aicc(fit: Any) -> Array:
 
     Reference: Hurvich & Tsai (1989), Biometrika 76.
     """
-    k, value = num_parameters(fit), aic(fit)
+    k, value = num_parameters(fit), _aic("aicc", fit)
     room = fit._observations("aicc").astype(value.dtype) - (k + 1)
     return value + jnp.where(room > 0, 2 * k * (k + 1) / jnp.where(room > 0, room, 1.0), jnp.inf)
 
@@ -271,6 +271,10 @@ def _cross_validation(fit: Any, source: Empirical, key: Array, folds: int) -> tu
     fits, sums = jax.vmap(predict)(jnp.arange(folds))
     mean = jnp.sum(sums) / jnp.sum(own).astype(sums.dtype)
     return jnp.where(jnp.all(fits.converged), mean, jnp.nan), fits
+
+
+def _aic(caller: str, fit: Any) -> Array:
+    return 2 * num_parameters(fit) - 2 * _log_likelihood(caller, fit)
 
 
 def _log_likelihood(caller: str, fit: Any) -> Array:

@@ -338,7 +338,7 @@ def _quadratic_form(each: Array, own: Array, source: Empirical) -> tuple[Array, 
     center = weighted_mean(each, source.weights) / size
     values, vectors = jnp.linalg.eigh(outer_products(own / size[None, :], source))
     # a component that the fit determines varies by rounding only
-    varies = values > jnp.finfo(values.dtype).eps ** 0.5
+    varies = values > jnp.finfo(values.dtype).eps ** 0.75
     along = jnp.where(varies, center @ vectors, 0.0)
     statistic = jnp.sum(along * along / jnp.where(varies, values, 1.0))
     return source.total.astype(statistic.dtype) * statistic, jnp.sum(varies)

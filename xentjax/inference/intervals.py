@@ -6,12 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.flatten_util import ravel_pytree
 
 from xentjax._numerics import as_float
 from xentjax.inference.covariance import Covariance, covariance_or_observed, moved, scale_and_core, spread_of
 from xentjax.inference.observations import compiled, coordinates
-from xentjax.parameters import named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.records import record
 
 
@@ -126,7 +125,7 @@ def with_slopes(fn: Callable[[Any], Any], covariance: Covariance) -> tuple[Any, 
         value = jax.tree.map(as_float, fn(build(point)))
         return value, value
 
-    slopes, value = jax.jacfwd(values, has_aux=True)(point.astype(covariance.matrix.dtype))
+    slopes, value = jax.jacfwd(values, has_aux=True)(point)
     return value, slopes
 
 
@@ -149,15 +148,14 @@ def _delta(fn: Callable, covariance: Covariance, level: Any) -> Estimate:
 @compiled()
 def _wald_interval(covariance: Covariance, level: Any) -> tuple[Any, Any]:
     model, fixed = covariance.model, covariance.fixed
-    free, constrain = unconstrain(model, fixed)
-    point, unravel = ravel_pytree(free)
+    point, build = coordinates(model, fixed)
     z = _half_width(level, covariance.matrix.dtype)
     reach = z * scale_and_core(covariance.matrix)[0]
     errors = named_leaves(covariance.standard_errors())
     leaves = named_leaves(model)
 
     def end(sign: int) -> Any:
-        ends = named_leaves(constrain(unravel(point + sign * reach)))
+        ends = named_leaves(build(point + sign * reach))
         values = []
         for leaf, error, own in zip(leaves, errors, ends, strict=True):
             symmetric = leaf.support.ndim > 0 and moved(leaf, fixed)

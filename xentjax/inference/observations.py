@@ -33,6 +33,8 @@ def coordinates(model: Any, fixed: tuple[str, ...]) -> tuple[Array, Callable[[Ar
     """The unconstrained coordinates [m] of a model, in the order of `ravel_pytree`, and the way back."""
     free, constrain = unconstrain(model, fixed)
     point, unravel = ravel_pytree(free)
+    if not free:  # nothing has the default type, and not that of the model
+        point = point.astype(jnp.result_type(float, *jax.tree.leaves(model)))
     return point, lambda point: constrain(unravel(point))
 
 
