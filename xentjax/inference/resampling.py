@@ -202,27 +202,23 @@ def _observed(caller: str, fit: Fit, data: Any, key: Any, num_samples: Any, weig
 def _reweighted(fit: Fit, source: Empirical, key: Array, num_samples: int, draw: Callable) -> Replicates:
     source = source.counted()
     ends = moving_ends(fit, source)
-    dtype = fit.cross_entropy.dtype
-
-    def replicate(key: Array) -> tuple[Any, Array]:
-        return refit(fit, Empirical(source.data, draw(key, source).astype(dtype)), ends)
-
-    return Replicates(*jax.vmap(replicate)(jax.random.split(key, num_samples)), fit)
+    weights = draw(key, source, (num_samples, num_points(source.data))).astype(fit.cross_entropy.dtype)
+    return Replicates(*jax.vmap(lambda each: refit(fit, Empirical(source.data, each), ends))(weights), fit)
 
 
-def _exponential(key: Array, source: Empirical) -> Array:
+def _exponential(key: Array, source: Empirical, shape: tuple[int, int]) -> Array:
     if source.weights is None:
-        return jax.random.exponential(key, (num_points(source.data),))
-    counts = source.weights > 0
-    return jnp.where(counts, jax.random.gamma(key, jnp.where(counts, source.weights, 1.0)), 0.0)
+        return jax.random.exponential(key, shape)
+    shapes = jnp.broadcast_to(source.weights, shape)
+    return jnp.where(shapes > 0, jax.random.gamma(key, jnp.where(shapes > 0, shapes, 1.0)), 0.0)
 
 
-def _multinomial(key: Array, source: Empirical) -> Array:
-    n = num_points(source.data)
+def _multinomial(key: Array, source: Empirical, shape: tuple[int, int]) -> Array:
     if source.weights is None:
-        return jnp.bincount(jax.random.randint(key, (n,), 0, n), length=n)
-    weights = source.weights
-    return jax.random.multinomial(key, jnp.round(source.total), weights / jnp.sum(weights))
+        drawn = jax.random.randint(key, shape, 0, shape[1])
+        return jax.vmap(lambda each: jnp.bincount(each, length=shape[1]))(drawn)
+    total = jnp.round(source.total)
+    return jax.random.multinomial(key, total, jnp.broadcast_to(source.weights / jnp.sum(source.weights), shape))
 
 
 @compiled(2, 3)
@@ -359,8 +355,8 @@ def _basic(replicates: Replicates, level: Any) -> tuple[Any, Any]:
 def _bca(replicates: Replicates, source: Empirical, level: Any) -> tuple[Any, Any]:
     estimate, rebuild = _columns(replicates.fit.model)
     table = _table(replicates)
-    below = jnp.sum(table < estimate[None, :], 0) + 0.5 * jnp.sum(table == estimate[None, :], 0)
-    bias = ndtri(below.astype(estimate.dtype) / jnp.sum(replicates.converged).astype(estimate.dtype))
+    # the share of replicates below the estimate, which is above half of those equal to it; NaN where left out
+    bias = ndtri(0.5 - 0.5 * jnp.nanmean(jnp.sign(table - estimate[None, :]), 0))
     acceleration = _acceleration(replicates.fit, source)
     z = ndtri((1 - jnp.asarray(level, estimate.dtype)) / 2)
 
