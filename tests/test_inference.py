@@ -522,7 +522,13 @@ def test_a_batch_is_one_by_one_and_a_second_call_compiles_nothing():
 
 def compilations():
     """How many programs the jitted functions of the package hold."""
-    modules = (inference.covariance, inference.intervals, inference.criteria, inference.hypothesis_tests)
+    modules = (
+        inference.covariance,
+        inference.matrices,
+        inference.intervals,
+        inference.criteria,
+        inference.hypothesis_tests,
+    )
     functions = [f for module in modules for f in vars(module).values() if hasattr(f, "_cache_size")]
     assert len(functions) > 10
     return sum(f._cache_size() for f in functions)
@@ -583,6 +589,12 @@ def test_what_is_no_single_fit_to_data(name):
         COVARIANCES[name](projection())
     with pytest.raises(ValueError, match=rf"^{name}: found a batch of fits of shape \(2,\), but one fit .* jax.vmap"):
         COVARIANCES[name](jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), gamma()))
+
+
+def test_methods_of_a_fit_name_themselves():
+    for name in ("covariance", "summary"):
+        with pytest.raises(ValueError, match=rf"^{name}: found a fit to a known distribution, but .* fit_mle"):
+            getattr(projection(), name)()
 
 
 @functools.cache

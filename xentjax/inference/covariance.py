@@ -12,19 +12,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.flatten_util import ravel_pytree
 
-from xentjax.certificates import second_order
-from xentjax.inference.observations import (
-    arrays,
-    check_single,
-    compiled,
-    coordinates,
-    curvature_of,
-    observed,
+from xentjax.inference.matrices import (
+    bread_and_meat,
+    fisher_information,
+    inverse_core,
+    outer_products,
+    point_scores,
+    with_units,
 )
-from xentjax.objectives import cross_entropy_objective
-from xentjax.parameters import NamedLeaf, named_leaves, replace_leaves, unconstrain
+from xentjax.inference.natural_scale import (
+    entry_name,
+    errors_in_shape,
+    moved,
+    natural_slopes,
+    scale_and_core,
+    spread_of,
+)
+from xentjax.inference.observations import arrays, check_single, compiled, curvature_of, observed
+from xentjax.parameters import NamedLeaf, named_leaves
 from xentjax.records import record, static
 from xentjax.sources import Empirical, num_points
 
@@ -261,69 +267,13 @@ def check_matrix(caller: str, covariance: Covariance) -> None:
         )
 
 
-def fisher_information(caller: str, model: Any, fixed: tuple[str, ...], source: Any = None) -> Array:
-    """E_q[score scoreᵀ] [m, m] of a model q: the Hessian of H(q, q_θ) at θ = q."""
-    if source is None and not hasattr(model, "expect"):
-        raise TypeError(
-            f"{caller}: found a {type(model).__name__}, which is no source of its own points, but a family is needed; "
-            "use sandwich_covariance(fit, data), observed_covariance(fit), or for a test opg_score_test."
-        )
-    try:
-        return _fisher_information(fixed, model, model if source is None else source)
-    except TypeError as error:
-        if "found no closed form" not in str(error):
-            raise
-        raise TypeError(
-            f"{caller}: found no closed form for the Fisher information of {type(model).__name__}, but one is needed "
-            "without source=; give source=quadrature(fit.model), or use sandwich_covariance(fit, data) or "
-            "opg_covariance(fit, data)."
-        ) from error
-
-
-@compiled(0)
-def _fisher_information(fixed: tuple[str, ...], model: Any, source: Any) -> Array:
-    free, constrain = unconstrain(model, fixed)
-    point, unravel = ravel_pytree(free)
-    return second_order(cross_entropy_objective(constrain, model, source), point, unravel)[2]
-
-
-def point_scores(model: Any, fixed: tuple[str, ...], data: Any) -> Array:
-    """The gradient [n, m] of log q at each point, in the unconstrained coordinates; traceable."""
-    point, build = coordinates(model, fixed)
-    return jax.vmap(lambda x: jax.grad(lambda u: build(u).log_prob(x))(point))(data)
-
-
 _scores = compiled(1)(point_scores)
-
-
-def outer_products(scores: Array, source: Empirical, clusters: Array | None = None) -> Array:
-    """B [m, m]: the mean outer product of scores [n, m], or of their sums over clusters."""
-    total = source.total.astype(scores.dtype)
-    weights = jnp.ones(scores.shape[0], scores.dtype) if source.weights is None else source.weights
-    weighted = weights.astype(scores.dtype)[:, None] * scores
-    if clusters is None:
-        return weighted.T @ scores / total
-    size = scores.shape[0]
-    order = jnp.unique(clusters, return_inverse=True, size=size)[1].reshape(-1)
-    sums = jax.ops.segment_sum(weighted, order, num_segments=size)
-    return sums.T @ sums / total
-
-
-def units(matrix: Array) -> Array:
-    """A scale [m] for each coordinate, in which a matrix of second derivatives has the diagonal 1."""
-    return jnp.sqrt(jnp.abs(jnp.diagonal(matrix)))
-
-
-def inverse_core(curvature: Array) -> tuple[Array, Array]:
-    """(unit, core) with curvature⁻¹ = core / unit unitᵀ: the inverse is taken of a matrix without units."""
-    unit = units(curvature)
-    return unit, jnp.linalg.inv(curvature / jnp.outer(unit, unit))
 
 
 @compiled()
 def _inverse(curvature: Array, total: Array) -> Array:
     unit, core = inverse_core(curvature)
-    return core / jnp.asarray(total).astype(core.dtype) / jnp.outer(unit, unit)
+    return with_units(core / jnp.asarray(total).astype(core.dtype), unit)
 
 
 @compiled()
@@ -334,22 +284,13 @@ def _opg(fit: Any, source: Empirical) -> Array:
     unit = jnp.max(jnp.abs(gradients), 0)
     products = outer_products(gradients / unit[None, :], source)
     scale, core = inverse_core(products)
-    unit = unit * scale
-    return core / source.total.astype(core.dtype) / jnp.outer(unit, unit)
+    return with_units(core / source.total.astype(core.dtype), unit * scale)
 
 
 @compiled()
 def _sandwich(fit: Any, source: Empirical, clusters: Array | None) -> Array:
     unit, core, products = bread_and_meat(fit, source, clusters)
-    return core @ products @ core / source.total.astype(core.dtype) / jnp.outer(unit, unit)
-
-
-def bread_and_meat(fit: Any, source: Empirical, clusters: Array | None = None) -> tuple[Array, Array, Array]:
-    """(unit, A⁻¹, B), the matrices in the units [m] in which A has the diagonal 1."""
-    source = source.counted()
-    unit, core = inverse_core(fit.curvature)
-    gradients = point_scores(fit.model, fit.fixed, source.data) / unit[None, :]
-    return unit, core, outer_products(gradients, source, clusters)
+    return with_units(core @ products @ core / source.total.astype(core.dtype), unit)
 
 
 def _labels(caller: str, clusters: Any, n: int) -> Array | None:
@@ -374,78 +315,28 @@ def free_leaves(covariance: Covariance) -> list[NamedLeaf]:
     return [leaf for leaf in named_leaves(covariance.model) if moved(leaf, covariance.fixed)]
 
 
-def moved(leaf: NamedLeaf, fixed: tuple[str, ...]) -> bool:
-    """Whether a leaf of a model is a parameter that was not held."""
-    return leaf.is_parameter and leaf.name not in fixed and leaf.support.free is not None
-
-
-def entry_name(name: str, index: tuple[int, ...]) -> str:
-    """The name of one number of a parameter: "rate", "components.loc[0]"."""
-    return name + (f"[{', '.join(map(str, index))}]" if index else "")
-
-
-def spread_of(slopes: Array, scale: Array, core: Array) -> Array:
-    """√(s C sᵀ) for slopes s [..., m] and C = core · scale scaleᵀ."""
-    scaled = slopes * jnp.broadcast_to(scale, slopes.shape)
-    # a parameter of 1e-30 has a variance below the range of float32
-    size = jnp.max(jnp.abs(scaled), -1, keepdims=True, initial=0.0)
-    scaled = scaled / jnp.where(size > 0, size, 1.0)
-    return size[..., 0] * jnp.sqrt(jnp.sum((scaled @ core) * scaled, -1))
-
-
-def scale_and_core(matrix: Array) -> tuple[Array, Array]:
-    """A covariance as standard deviations [m] and correlations [m, m]; a coordinate that does not vary has 0."""
-    root = jnp.sqrt(jnp.diagonal(matrix))
-    safe = jnp.where(root == 0, 1.0, root)
-    return root, matrix / jnp.outer(safe, safe)
-
-
-def _errors(model: Any, fixed: tuple[str, ...], scale: Array, core: Array) -> Any:
-    """Standard errors in the shape of a model, for the covariance core · scale scaleᵀ of its coordinates."""
-    point, build = coordinates(model, fixed)
-
-    def parameters(point: Array) -> dict:
-        return {i: leaf.value for i, leaf in enumerate(named_leaves(build(point))) if leaf.is_parameter}
-
-    slopes = jax.jacfwd(parameters)(point)
-    leaves = enumerate(named_leaves(model))
-    values = [spread_of(slopes[i], scale, core) if i in slopes else leaf.value for i, leaf in leaves]
-    return replace_leaves(model, values)
-
-
 @compiled()
 def errors_of_fit(fit: Any, total: Array) -> Any:
     """Standard errors from the curvature of a fit; the covariance itself may be outside the range of float32."""
     unit, core = inverse_core(fit.curvature)
-    return _errors(fit.model, fit.fixed, 1 / unit, core / total.astype(core.dtype))
+    return errors_in_shape(fit.model, fit.fixed, 1 / unit, core / total.astype(core.dtype))
 
 
 @compiled()
 def _errors_of_covariance(covariance: Covariance) -> Any:
-    return _errors(covariance.model, covariance.fixed, *scale_and_core(covariance.matrix))
-
-
-def _slopes(covariance: Covariance) -> Array:
-    """∂ natural / ∂ unconstrained [k, m]."""
-    point, build = coordinates(covariance.model, covariance.fixed)
-
-    def natural(point: Array) -> Array:
-        values = [leaf.value.ravel() for leaf in named_leaves(build(point)) if moved(leaf, covariance.fixed)]
-        return jnp.concatenate(values) if values else point
-
-    return jax.jacfwd(natural)(point)
+    return errors_in_shape(covariance.model, covariance.fixed, *scale_and_core(covariance.matrix))
 
 
 @compiled()
 def _natural(covariance: Covariance) -> Array:
-    slopes = _slopes(covariance)
+    slopes = natural_slopes(covariance.model, covariance.fixed)
     return slopes @ covariance.matrix @ slopes.T
 
 
 @compiled()
 def _correlation(covariance: Covariance) -> Array:
     scale, core = scale_and_core(covariance.matrix)
-    slopes = _slopes(covariance)
+    slopes = natural_slopes(covariance.model, covariance.fixed)
     error = spread_of(slopes, scale, core)
     scaled = slopes * jnp.broadcast_to(scale, slopes.shape) / error[:, None]
     return scaled @ core @ scaled.T

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from xentjax.estimation import fit_mle
-from xentjax.inference.covariance import bread_and_meat
+from xentjax.inference.matrices import bread_and_meat, units
 from xentjax.inference.observations import compiled, coordinates, curvature_of, known, num_coordinates
 from xentjax.inference.observations import observed as observations_of
 from xentjax.parameters import named_leaves
@@ -190,7 +190,7 @@ def _leave_one_out(fit: Any, source: Empirical) -> Array:
     total = source.total.astype(dtype)
     weights = jnp.ones(num_points(source.data)) if source.weights is None else source.weights
     weights = weights.astype(dtype)
-    unit = jnp.sqrt(jnp.abs(jnp.diagonal(fit.curvature)))
+    unit = units(fit.curvature)
     whole = total * fit.curvature / jnp.outer(unit, unit)
 
     def left_out(pair: tuple) -> Array:

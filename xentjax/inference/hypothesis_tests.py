@@ -14,17 +14,10 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax.families.chi_squared import ChiSquared
-from xentjax.inference.covariance import (
-    Covariance,
-    covariance_or_observed,
-    fisher_information,
-    inverse_core,
-    outer_products,
-    point_scores,
-    units,
-)
+from xentjax.inference.covariance import Covariance, covariance_or_observed
 from xentjax.inference.criteria import num_parameters
 from xentjax.inference.intervals import check_function, with_slopes
+from xentjax.inference.matrices import fisher_information, inverse_core, outer_products, point_scores, units
 from xentjax.inference.observations import (
     check_single,
     compiled,
@@ -241,8 +234,12 @@ def information_matrix_test(fit: Any, data: Any, weights: Any = None) -> TestRes
 
 def _result(statistic: Array, count: Any) -> TestResult:
     freedom = jnp.asarray(count)
-    tail = ChiSquared(freedom.astype(statistic.dtype)).log_survival(statistic)
-    return TestResult(statistic, freedom, jnp.exp(tail))
+    return TestResult(statistic, freedom, _p_value(statistic, freedom))
+
+
+@compiled()
+def _p_value(statistic: Array, freedom: Array) -> Array:
+    return jnp.exp(ChiSquared(freedom.astype(statistic.dtype)).log_survival(statistic))
 
 
 def _check_nested(statistic: float, restricted: Any, full: Any) -> None:

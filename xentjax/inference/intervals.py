@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
-from xentjax.inference.covariance import Covariance, covariance_or_observed, moved, scale_and_core, spread_of
+from xentjax.inference.covariance import Covariance, covariance_or_observed
+from xentjax.inference.natural_scale import moved, scale_and_core, spread_of
 from xentjax.inference.observations import compiled, coordinates
 from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.records import record

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from xentjax.inference.covariance import Covariance, covariance_or_observed, entry_name, moved
+from xentjax.inference.covariance import Covariance, covariance_or_observed
 from xentjax.inference.criteria import aic, bic, num_parameters
 from xentjax.inference.intervals import wald_interval
+from xentjax.inference.natural_scale import entry_name, moved
 from xentjax.inference.observations import check_single, known
 from xentjax.inference.tables import html_table, text_table
 from xentjax.parameters import NamedLeaf, named_leaves
@@ -62,7 +63,7 @@ class Summary:
         held = self.standard_error == 0
         errors = ["held" if h else f"{e:.3g}" for h, e in zip(held, self.standard_error, strict=True)]
         interval = f"{100 * self.level:g}% interval"
-        return {
+        columns = {
             "": list(self.parameter),
             "estimate": [f"{value:.6g}" for value in self.estimate],
             "std. error": errors,
@@ -70,6 +71,8 @@ class Summary:
             "p": _blank(self.p_value, ".2g"),
             interval: ["" if h else f"{a:.5g} to {b:.5g}" for h, a, b in zip(held, self.low, self.high, strict=True)],
         }
+        # no z and p where nothing can be 0
+        return {name: cells for name, cells in columns.items() if any(cells)}
 
     def _notes(self) -> list[str]:
         return [f"  log-likelihood {self.log_likelihood:.8g}, AIC {self.aic:.8g}, BIC {self.bic:.8g}"]
