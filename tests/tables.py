@@ -18,7 +18,8 @@ import scipy.stats
 from mpmath import mp
 
 import xentjax as xj
-from xentjax.parameters import CIRCLE, CLOSED_UNIT_INTERVAL, NON_NEGATIVE, REAL, UNIT_INTERVAL, named_leaves
+from xentjax.parameters import named_leaves
+from xentjax.supports import CIRCLE, CLOSED_UNIT_INTERVAL, NON_NEGATIVE, REAL, UNIT_INTERVAL
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

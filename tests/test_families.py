@@ -24,7 +24,7 @@ from tables import (
 )
 
 import xentjax as xj
-from xentjax.parameters import CIRCLE
+from xentjax.supports import CIRCLE
 
 SCALAR = [row for row in ROWS if row.scalar]
 VECTOR = [row for row in ROWS if not row.scalar]

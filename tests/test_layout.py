@@ -27,6 +27,7 @@ LEVELS = [
         "_divergence_terms",
         "_nodes",
         "records",
+        "supports",
         "parameters",
         "statistics",
         "cumulants",

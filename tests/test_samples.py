@@ -10,7 +10,7 @@ import scipy.stats as st
 from tables import ROWS, Row, points
 
 import xentjax as xj
-from xentjax.parameters import CIRCLE
+from xentjax.supports import CIRCLE
 
 ORDINARY = [row for i, row in enumerate(ROWS) if row.family not in {other.family for other in ROWS[:i]}]
 

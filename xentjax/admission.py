@@ -17,9 +17,10 @@ from jax import Array
 from xentjax._numerics import as_float
 from xentjax.information import probabilities
 from xentjax.minimization import check_limits
-from xentjax.parameters import Support, check_names, named_leaves, reaches_beyond
+from xentjax.parameters import check_names, named_leaves
 from xentjax.results import ADVICE, Fit, Status
 from xentjax.sources import Empirical, check_points, check_weights, num_points
+from xentjax.supports import Support, reaches_beyond
 
 
 def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol: Any, max_steps: int) -> Any:

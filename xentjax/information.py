@@ -14,9 +14,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from xentjax._numerics import as_float, relative_entropy_term
-from xentjax.parameters import check_parameters, named_leaves, reaches_beyond
+from xentjax.parameters import check_parameters, named_leaves
 from xentjax.sources import Empirical, check_points, check_weights
 from xentjax.statistics import Center, Spread, indicators, summarize
+from xentjax.supports import reaches_beyond
 
 
 def in_bits(nats: ArrayLike) -> Array:

@@ -9,8 +9,9 @@ from jax import Array
 from xentjax._numerics import expm1_minus, linear_minus_log, relative_entropy_term, xlog1py, xlogy
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
-from xentjax.parameters import BINARY, Parameter, unit_interval
+from xentjax.parameters import Parameter, unit_interval
 from xentjax.statistics import identity, indicators, square
+from xentjax.supports import BINARY
 
 
 class Bernoulli(Family):

@@ -19,7 +19,7 @@ from xentjax._special import log_beta_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.dirichlet import dirichlet_kl
 from xentjax.families.family import Family
-from xentjax.parameters import UNIT_INTERVAL, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import (
     identity,
     log,
@@ -32,6 +32,7 @@ from xentjax.statistics import (
     square,
     summarize,
 )
+from xentjax.supports import UNIT_INTERVAL
 
 
 class Beta(Family):

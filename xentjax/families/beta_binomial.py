@@ -15,8 +15,9 @@ from xentjax.cumulants import (
 )
 from xentjax.families.family import Family
 from xentjax.families.whole_numbers import cumulant_of_points, log_sum, whole_numbers
-from xentjax.parameters import COUNTS, Parameter, count, positive
+from xentjax.parameters import Parameter, count, positive
 from xentjax.statistics import identity, square
+from xentjax.supports import COUNTS
 
 
 class BetaBinomial(Family):

@@ -11,8 +11,9 @@ from xentjax._special import log_beta_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.beta import Beta
 from xentjax.families.family import Family
-from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, log1p, log_square, minus_log, square, summarize
+from xentjax.supports import POSITIVE
 
 
 class BetaPrime(Family):

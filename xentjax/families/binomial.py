@@ -11,8 +11,9 @@ from xentjax._special import log_beta_tails
 from xentjax.cumulants import cumulant, log_gamma_of_difference, log_gamma_plus_one
 from xentjax.families.bernoulli import bernoulli_cumulant, bernoulli_kl
 from xentjax.families.family import Family
-from xentjax.parameters import COUNTS, Parameter, count, unit_interval
+from xentjax.parameters import Parameter, count, unit_interval
 from xentjax.statistics import identity, square, summarize
+from xentjax.supports import COUNTS
 
 
 class Binomial(Family):

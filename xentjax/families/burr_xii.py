@@ -11,8 +11,9 @@ from xentjax._special import log1mexp
 from xentjax.cumulants import log_cumulant
 from xentjax.families.exponential import EULER_GAMMA, positive_exponential
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import POSITIVE
 
 
 class BurrXII(Family):

@@ -16,8 +16,9 @@ from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.families.whole_numbers import cumulant_of_points
 from xentjax.information import probabilities
-from xentjax.parameters import COUNTS, Parameter, Support, logits
+from xentjax.parameters import Parameter, logits
 from xentjax.statistics import identity, indicators, square
+from xentjax.supports import COUNTS, Support
 
 
 class Categorical(Family):

@@ -11,9 +11,10 @@ from xentjax._numerics import as_float
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.families.laplace import sample_quantile
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.sources import Empirical
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 
 class Cauchy(Family):

@@ -11,8 +11,9 @@ from xentjax._special import log1mexp
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
 from xentjax.families.kumaraswamy import by_nodes
-from xentjax.parameters import CLOSED_UNIT_INTERVAL, Parameter, unit_interval
+from xentjax.parameters import Parameter, unit_interval
 from xentjax.statistics import identity, logit_of, square
+from xentjax.supports import CLOSED_UNIT_INTERVAL
 
 
 class ContinuousBernoulli(Family):

@@ -12,8 +12,9 @@ from xentjax._special import _depth
 from xentjax.cumulants import cumulant, log_gamma_plus_one
 from xentjax.families.family import Family
 from xentjax.families.whole_numbers import NUM_TERMS, log_sum, whole_numbers
-from xentjax.parameters import COUNTS, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, square, summarize
+from xentjax.supports import COUNTS
 
 
 class ConwayMaxwellPoisson(Family):

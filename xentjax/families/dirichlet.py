@@ -14,8 +14,9 @@ from xentjax._numerics import (
     relative_entropy_term,
 )
 from xentjax.families.family import Family
-from xentjax.parameters import SIMPLEX, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, minus_log, square, summarize
+from xentjax.supports import SIMPLEX
 
 
 class Dirichlet(Family):

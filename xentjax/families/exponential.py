@@ -11,8 +11,9 @@ from xentjax._special import log1mexp
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma import gamma_cumulant
-from xentjax.parameters import NON_NEGATIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square
+from xentjax.supports import NON_NEGATIVE
 
 EULER_GAMMA = 0.5772156649015329
 

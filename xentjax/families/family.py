@@ -11,9 +11,10 @@ from jax import Array
 from xentjax import _nodes
 from xentjax._numerics import as_float
 from xentjax.families.inversion import invert, invert_counts
-from xentjax.parameters import BINARY, NON_NEGATIVE, POSITIVE, Support, named_leaves
+from xentjax.parameters import named_leaves
 from xentjax.records import record
 from xentjax.statistics import Center, Spread, entry_of, from_table, log, log_square
+from xentjax.supports import BINARY, NON_NEGATIVE, POSITIVE, Support
 
 
 @dataclass_transform(frozen_default=True)

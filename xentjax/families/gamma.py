@@ -18,8 +18,9 @@ from xentjax._numerics import (
 from xentjax._special import log_gamma_tails
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
-from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import POSITIVE
 
 
 class Gamma(Family):

@@ -12,8 +12,8 @@ from xentjax._numerics import digamma, expm1_minus, log_gamma_gap, log_ratio, tr
 from xentjax._special import log1mexp, log_gamma_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
-from xentjax.parameters import POSITIVE
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square
+from xentjax.supports import POSITIVE
 
 
 class GammaPower(Family):

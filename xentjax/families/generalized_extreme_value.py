@@ -21,9 +21,10 @@ from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family, within_support
 from xentjax.families.gumbel import Gumbel, gumbel_tails
 from xentjax.families.laplace import sample_quantile
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.sources import Empirical, extremes
 from xentjax.statistics import identity, square
+from xentjax.supports import REAL
 
 
 class GeneralizedExtremeValue(Family):

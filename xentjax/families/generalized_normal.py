@@ -11,8 +11,9 @@ from xentjax._numerics import as_float, log_gamma
 from xentjax._special import log_gamma_tails
 from xentjax.families.family import Family, within_support
 from xentjax.families.gamma import Gamma
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 
 class GeneralizedNormal(Family):

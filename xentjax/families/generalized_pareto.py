@@ -20,9 +20,10 @@ from xentjax._special import log1mexp
 from xentjax.cumulants import log_cumulant
 from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import NON_NEGATIVE, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.sources import Empirical, extremes
 from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import NON_NEGATIVE
 
 
 class GeneralizedPareto(Family):

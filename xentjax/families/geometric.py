@@ -11,8 +11,9 @@ from xentjax.cumulants import cumulant
 from xentjax.families.bernoulli import bernoulli_kl
 from xentjax.families.family import Family
 from xentjax.families.negative_binomial import gamma_poisson_cumulant
-from xentjax.parameters import COUNTS, Parameter, unit_interval
+from xentjax.parameters import Parameter, unit_interval
 from xentjax.statistics import identity, square
+from xentjax.supports import COUNTS
 
 
 class Geometric(Family):

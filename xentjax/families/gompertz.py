@@ -11,8 +11,9 @@ from xentjax._numerics import expm1_minus, linear_minus_log, log_gamma, log_rati
 from xentjax._special import log1mexp, log_gamma_tails
 from xentjax.cumulants import cumulant, exponential, log_cumulant
 from xentjax.families.family import Family
-from xentjax.parameters import NON_NEGATIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import NON_NEGATIVE
 
 # With w = concentration (exp(rate x) − 1), an exponential variable, means are integrals over w: trapezoids of width h
 # in log w, which err by exp(−π² / h) for functions analytic off the negative axis, as exp(rate x) is.

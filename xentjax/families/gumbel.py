@@ -13,8 +13,9 @@ from xentjax._special import log1mexp
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
 from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 # ∫ (1 − exp(−t)) / t dt from 0 to w, in powers of w: at 0.6 the rest is below 1e-17
 _ENTIRE = [(-1) ** k / ((k + 1) * math.factorial(k + 1)) for k in range(15)]

@@ -10,8 +10,9 @@ from jax.scipy.special import erfinv, ndtri
 
 from xentjax.families.gamma_power import GammaPower
 from xentjax.families.normal import normal_kl
-from xentjax.parameters import NON_NEGATIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, square, summarize
+from xentjax.supports import NON_NEGATIVE
 
 
 class HalfNormal(GammaPower):

@@ -10,9 +10,9 @@ from jax import Array
 from xentjax._numerics import as_float
 from xentjax.families.family import Family, within_support
 from xentjax.information import entropy, kl_divergence
-from xentjax.parameters import Support, vector_of
 from xentjax.sources import Empirical
 from xentjax.statistics import About, Center, Spread, from_table, identity, outer, square
+from xentjax.supports import Support, vector_of
 
 
 class Independent(Family):

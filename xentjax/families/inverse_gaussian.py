@@ -11,8 +11,9 @@ from xentjax._special import _depth, _in_order, _nodes
 from xentjax.cumulants import cumulant, inverse, log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma_power import unless_infinite
-from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import POSITIVE
 
 # Of the trapezoidal rule in log x: the integrand falls doubly exponentially on both sides, over at most 60 units.
 _NUM_NODES = 256

@@ -14,7 +14,7 @@ from xentjax._special import log1mexp
 from xentjax.cumulants import log_cumulant
 from xentjax.families.exponential import EULER_GAMMA, positive_exponential
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import UNIT_INTERVAL, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import (
     identity,
     log,
@@ -27,6 +27,7 @@ from xentjax.statistics import (
     square,
     summarize,
 )
+from xentjax.supports import UNIT_INTERVAL
 
 NUM_NODES = 300  # of the rule for E log(1 − x), which is exact to rounding
 

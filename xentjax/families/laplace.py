@@ -11,9 +11,10 @@ from xentjax._numerics import expm1_minus, linear_minus_log
 from xentjax.cumulants import cumulant
 from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.sources import Empirical
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 
 class Laplace(Family):

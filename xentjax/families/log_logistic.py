@@ -9,8 +9,9 @@ from jax import Array
 from xentjax._numerics import as_float
 from xentjax.families.burr_xii import burr_entropy, burr_expectations, burr_log_prob
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, log_square, square, summarize
+from xentjax.supports import POSITIVE
 
 
 class LogLogistic(Family):

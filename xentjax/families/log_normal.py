@@ -12,8 +12,9 @@ from xentjax._special import log_normal_tails
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.normal import normal_kl
-from xentjax.parameters import POSITIVE, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import POSITIVE
 
 
 class LogNormal(Family):

@@ -10,8 +10,9 @@ from xentjax._numerics import _NODES, _WEIGHTS, linear_minus_log, log_ratio
 from xentjax._special import _EULER, _depth, _nodes, log1mexp
 from xentjax.cumulants import cumulant, log_spread
 from xentjax.families.family import Family
-from xentjax.parameters import POSITIVE_COUNTS, Parameter, unit_interval
+from xentjax.parameters import Parameter, unit_interval
 from xentjax.statistics import identity, log, minus_log, square
+from xentjax.supports import POSITIVE_COUNTS
 
 
 class LogarithmicSeries(Family):

@@ -10,8 +10,9 @@ from jax.nn import softplus
 from xentjax._numerics import as_float
 from xentjax.cumulants import cumulant, log_gamma_cumulant
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 
 class Logistic(Family):

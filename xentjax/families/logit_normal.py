@@ -12,7 +12,7 @@ from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
 from xentjax._special import log_normal_tails
 from xentjax.families.family import Family
 from xentjax.families.normal import normal_kl
-from xentjax.parameters import UNIT_INTERVAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import (
     identity,
     log,
@@ -26,6 +26,7 @@ from xentjax.statistics import (
     square,
     summarize,
 )
+from xentjax.supports import UNIT_INTERVAL
 
 # Means of functions of x: for scales below 6 by trapezoids in (logit x − loc) / scale, whose error is exp(−2π² / (h
 # scale)); above, where x is a step, by Gauss–Legendre nodes for |logit x| < 40 on either side of 0.

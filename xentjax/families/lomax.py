@@ -11,8 +11,9 @@ from xentjax._special import log1mexp
 from xentjax.families.burr_xii import burr_expectations
 from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import NON_NEGATIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, log_square, summarize
+from xentjax.supports import NON_NEGATIVE
 
 
 class Lomax(Family):

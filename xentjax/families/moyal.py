@@ -13,8 +13,9 @@ from xentjax._special import log1mexp, log_gamma_tails
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
 from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import identity, square, summarize
+from xentjax.supports import REAL
 
 _MEAN = EULER_GAMMA + math.log(2)
 

@@ -10,8 +10,9 @@ from xentjax._numerics import log_factorial_gap, relative_entropy_term
 from xentjax.cumulants import log_gamma_plus_one
 from xentjax.families.binomial import Binomial
 from xentjax.families.family import Family
-from xentjax.parameters import COUNT_VECTOR, Parameter, count, simplex
+from xentjax.parameters import Parameter, count, simplex
 from xentjax.statistics import identity, square
+from xentjax.supports import COUNT_VECTOR
 
 
 class Multinomial(Family):

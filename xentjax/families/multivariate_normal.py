@@ -9,8 +9,9 @@ from jax.scipy.linalg import solve_triangular
 
 from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
 from xentjax.families.family import Family
-from xentjax.parameters import REAL_VECTOR, Parameter, covariance, real
+from xentjax.parameters import Parameter, covariance, real
 from xentjax.statistics import identity, outer, square, summarize
+from xentjax.supports import REAL_VECTOR
 
 
 class MultivariateNormal(Family):

@@ -10,8 +10,9 @@ from jax.scipy.linalg import solve_triangular
 from xentjax._numerics import HALF_LOG_2PI, as_float, digamma_gap_drop, log_gamma_half_step
 from xentjax.families.family import Family, within_support
 from xentjax.families.student_t import log_kernel
-from xentjax.parameters import REAL_VECTOR, Parameter, covariance, positive, real
+from xentjax.parameters import Parameter, covariance, positive, real
 from xentjax.statistics import identity, outer, square, summarize
+from xentjax.supports import REAL_VECTOR
 
 
 class MultivariateStudentT(Family):

@@ -16,8 +16,9 @@ from xentjax._numerics import (
 from xentjax._special import log_beta_tails
 from xentjax.cumulants import cumulant, log_gamma_of_sum, log_gamma_plus_one
 from xentjax.families.family import Family
-from xentjax.parameters import COUNTS, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, square, summarize
+from xentjax.supports import COUNTS
 
 
 class NegativeBinomial(Family):

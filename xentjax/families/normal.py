@@ -11,8 +11,9 @@ from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
 from xentjax._special import log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 
 class Normal(Family):

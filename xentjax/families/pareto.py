@@ -11,9 +11,10 @@ from xentjax._special import log1mexp
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma import gamma_cumulant
-from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.sources import extremes
 from xentjax.statistics import identity, log, log_square, minus_log, square
+from xentjax.supports import POSITIVE
 
 
 class Pareto(Family):

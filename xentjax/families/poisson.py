@@ -10,8 +10,9 @@ from xentjax._numerics import expm1_minus, log_factorial_gap, relative_entropy_t
 from xentjax._special import log_gamma_tails
 from xentjax.cumulants import cumulant, log_gamma_plus_one
 from xentjax.families.family import Family
-from xentjax.parameters import COUNTS, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, square
+from xentjax.supports import COUNTS
 
 
 class Poisson(Family):

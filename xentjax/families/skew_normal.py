@@ -12,8 +12,9 @@ from xentjax._numerics import HALF_LOG_2PI, _polynomial, as_float, linear_minus_
 from xentjax._special import _depth, _nodes, log1mexp, log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import REAL, Parameter, positive, real, signed
+from xentjax.parameters import Parameter, positive, real, signed
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 _HALF_NORMAL = math.sqrt(2 / math.pi)
 # 1 − erf(u / √2) / (u √(2/π)) in powers of u²: at 1 the rest is below 1e-17

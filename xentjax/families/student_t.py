@@ -13,8 +13,9 @@ from xentjax._special import log_beta_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.cauchy import infinite_cumulant
 from xentjax.families.family import Family, within_support
-from xentjax.parameters import REAL, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, square, summarize
+from xentjax.supports import REAL
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -10,9 +10,10 @@ from jax import Array
 from xentjax._numerics import _NODES, _WEIGHTS, _polynomial, linear_minus_log, log_ratio, xlogy
 from xentjax.cumulants import cumulant, log_cumulant
 from xentjax.families.family import Family
-from xentjax.parameters import REAL, Parameter, real
+from xentjax.parameters import Parameter, real
 from xentjax.sources import extremes
 from xentjax.statistics import distance, identity, log, log_square, minus_log, minus_log1m, square
+from xentjax.supports import REAL
 
 # sinh(y) / y − 1 in powers of y²: fourteen terms leave less than 1e-17 of the first at y = 2
 _SINH = [1 / math.factorial(2 * k + 3) for k in range(14)]

@@ -24,8 +24,9 @@ from xentjax._special import (
     _nodes as nodes_on,
 )
 from xentjax.families.family import Family
-from xentjax.parameters import CIRCLE, Parameter, positive, real
+from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import direction, scatter, summarize
+from xentjax.supports import CIRCLE
 
 LOG_2PI = math.log(2 * math.pi)
 

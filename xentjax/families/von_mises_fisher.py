@@ -11,8 +11,9 @@ from xentjax._numerics import HALF_LOG_2PI
 from xentjax._special import bessel_ratio, bessel_ratio_slope, log_bessel_bregman, log_bessel_i
 from xentjax.families.family import Family
 from xentjax.families.rejection import accepted
-from xentjax.parameters import UNIT_VECTOR, Parameter, real
+from xentjax.parameters import Parameter, real
 from xentjax.statistics import identity, outer, square, summarize
+from xentjax.supports import UNIT_VECTOR
 
 
 class VonMisesFisher(Family):

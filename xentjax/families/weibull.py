@@ -11,8 +11,9 @@ from xentjax.cumulants import log_cumulant, log_gamma_cumulant, power
 from xentjax.families.exponential import EULER_GAMMA, positive_exponential
 from xentjax.families.family import Family
 from xentjax.families.gamma_power import distance_gap
-from xentjax.parameters import POSITIVE, Parameter, positive
+from xentjax.parameters import Parameter, positive
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import POSITIVE
 
 
 class Weibull(Family):

@@ -11,8 +11,9 @@ from xentjax import _numerics
 from xentjax._numerics import as_float, digamma_gap, log_gamma_gap, trigamma_gap
 from xentjax.families.family import Family, within_support
 from xentjax.families.multivariate_normal import log_det_divergence, whitened
-from xentjax.parameters import COVARIANCE, Parameter, covariance, positive
+from xentjax.parameters import Parameter, covariance, positive
 from xentjax.statistics import Spread, identity, square, summarize
+from xentjax.supports import COVARIANCE
 
 
 def _log_det_gap(y: Array, m: Array) -> Array:

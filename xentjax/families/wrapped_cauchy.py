@@ -8,8 +8,9 @@ from jax import Array
 
 from xentjax.families.family import Family
 from xentjax.families.von_mises import LOG_2PI, circular_rule, pi_rest, wrap
-from xentjax.parameters import CIRCLE, Parameter, real, unit_interval
+from xentjax.parameters import Parameter, real, unit_interval
 from xentjax.statistics import Center, direction, scatter, summarize
+from xentjax.supports import CIRCLE
 
 
 class WrappedCauchy(Family):

@@ -12,8 +12,9 @@ from xentjax._special import log1mexp, log_hurwitz_zeta
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.rejection import accepted
-from xentjax.parameters import POSITIVE_COUNTS, Parameter, above, count
+from xentjax.parameters import Parameter, above, count
 from xentjax.statistics import identity, log, log_square, minus_log, square, summarize
+from xentjax.supports import POSITIVE_COUNTS
 
 
 class Zeta(Family):

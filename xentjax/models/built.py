@@ -7,8 +7,9 @@ import jax
 from jax import Array
 
 from xentjax._numerics import as_float
-from xentjax.parameters import Support, as_support
+from xentjax.parameters import as_support
 from xentjax.records import record, static
+from xentjax.supports import Support
 
 
 class _Supports(dict):

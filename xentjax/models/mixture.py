@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax.families.family import Family
-from xentjax.parameters import Parameter, Support, simplex
+from xentjax.parameters import Parameter, simplex
 from xentjax.statistics import identity, square, summarize
+from xentjax.supports import Support
 
 
 class Mixture(Family):
