@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 from tables import OPTIMISED
 
-from xentjax import _numerics
+from xentjax import _gamma, _numerics, _tilted
 
 BATCH = 16  # points per example: one shape, so that each primitive compiles once
 # a batch of 16 shrinks slowly and the message names the points at fault: no shrinking
@@ -123,40 +123,40 @@ PRIMITIVES = {
     ),
     # the shift by 10 subtracts terms of size 10 from each other
     "log_gamma_gap": Primitive(
-        _numerics.log_gamma_gap, lambda a: (_gap(0, a), (_gap(1, a),), (_gap(2, a),)), 64, 1.0, "positive"
+        _gamma.log_gamma_gap, lambda a: (_gap(0, a), (_gap(1, a),), (_gap(2, a),)), 64, 1.0, "positive"
     ),
     "digamma_gap": Primitive(
-        _numerics.digamma_gap, lambda a: (-_gap(1, a), (-_gap(2, a),), (-_gap(3, a),)), 128, 0.0, "positive"
+        _gamma.digamma_gap, lambda a: (-_gap(1, a), (-_gap(2, a),), (-_gap(3, a),)), 128, 0.0, "positive"
     ),
     "trigamma_gap": Primitive(
-        _numerics.trigamma_gap, lambda a: (_gap(2, a), (_gap(3, a),), (_gap(4, a),)), 128, 0.0, "positive"
+        _gamma.trigamma_gap, lambda a: (_gap(2, a), (_gap(3, a),), (_gap(4, a),)), 128, 0.0, "positive"
     ),
     "log_gamma": Primitive(
-        _numerics.log_gamma, lambda a: (mp.loggamma(a), (mp.digamma(a),), (mp.psi(1, a),)), 64, 1.0, "positive"
+        _gamma.log_gamma, lambda a: (mp.loggamma(a), (mp.digamma(a),), (mp.psi(1, a),)), 64, 1.0, "positive"
     ),
     "digamma": Primitive(
-        _numerics.digamma, lambda a: (mp.digamma(a), (mp.psi(1, a),), (mp.psi(2, a),)), 64, 1.0, "positive"
+        _gamma.digamma, lambda a: (mp.digamma(a), (mp.psi(1, a),), (mp.psi(2, a),)), 64, 1.0, "positive"
     ),
     "trigamma": Primitive(
-        _numerics.trigamma, lambda a: (mp.psi(1, a), (mp.psi(2, a),), (mp.psi(3, a),)), 64, 0.0, "positive"
+        _gamma.trigamma, lambda a: (mp.psi(1, a), (mp.psi(2, a),), (mp.psi(3, a),)), 64, 0.0, "positive"
     ),
     "log1p_over": Primitive(_numerics.log1p_over, _log1p_over, 128, 0.0, "above -1"),
     "log_mean_exp": Primitive(
-        _numerics.log_mean_exp, lambda t: (_mean_exp(0, t), (_mean_exp(1, t),), (_mean_exp(2, t),)), 32, 1.0, "real"
+        _tilted.log_mean_exp, lambda t: (_mean_exp(0, t), (_mean_exp(1, t),), (_mean_exp(2, t),)), 32, 1.0, "real"
     ),
     "tilted_mean": Primitive(
-        _numerics.tilted_mean, lambda t: (_mean_exp(1, t), (_mean_exp(2, t),), (_mean_exp(3, t),)), 32, 1.0, "real"
+        _tilted.tilted_mean, lambda t: (_mean_exp(1, t), (_mean_exp(2, t),), (_mean_exp(3, t),)), 32, 1.0, "real"
     ),
     "log_mean_exp_bregman": Primitive(
-        _numerics.log_mean_exp_bregman, functools.partial(_rise, _mean_exp), 256, 0.0, "step"
+        _tilted.log_mean_exp_bregman, functools.partial(_rise, _mean_exp), 256, 0.0, "step"
     ),
-    "log_factorial_gap": Primitive(_numerics.log_factorial_gap, _log_factorial_gap, 64, 1.0, "count"),
-    "log_gamma_bregman": Primitive(_numerics.log_gamma_bregman, functools.partial(_rise, _gap), 256, 0.0, "step"),
-    "log_gamma_gap_drop": Primitive(_numerics.log_gamma_gap_drop, functools.partial(_drop, 0, 1), 64, 1.0, "count up"),
+    "log_factorial_gap": Primitive(_gamma.log_factorial_gap, _log_factorial_gap, 64, 1.0, "count"),
+    "log_gamma_bregman": Primitive(_gamma.log_gamma_bregman, functools.partial(_rise, _gap), 256, 0.0, "step"),
+    "log_gamma_gap_drop": Primitive(_gamma.log_gamma_gap_drop, functools.partial(_drop, 0, 1), 64, 1.0, "count up"),
     # the shift by 10 loses up to 10 units in the last place of 1; near a = 10 the step is 80 times smaller
-    "log_gamma_half_step": Primitive(_numerics.log_gamma_half_step, _half_step, 4096, 0.0, "positive"),
-    "digamma_gap_drop": Primitive(_numerics.digamma_gap_drop, functools.partial(_drop, 1, -1), 256, 0.0, "step"),
-    "log_gamma_rise": Primitive(_numerics.log_gamma_rise, functools.partial(_rise, _log_gamma), 256, 0.0, "step"),
+    "log_gamma_half_step": Primitive(_gamma.log_gamma_half_step, _half_step, 4096, 0.0, "positive"),
+    "digamma_gap_drop": Primitive(_gamma.digamma_gap_drop, functools.partial(_drop, 1, -1), 256, 0.0, "step"),
+    "log_gamma_rise": Primitive(_gamma.log_gamma_rise, functools.partial(_rise, _log_gamma), 256, 0.0, "step"),
 }
 
 
@@ -266,10 +266,10 @@ def test_limits(dtype: str) -> None:
     assert _numerics.linear_minus_log(-one, zero) == jnp.inf
     assert _numerics.linear_minus_log(one * jnp.inf, one * jnp.inf) == jnp.inf
     assert _numerics.expm1_minus(-jnp.inf * one) == jnp.inf
-    assert _numerics.log_factorial_gap(zero) == 0
-    assert jax.grad(_numerics.log_factorial_gap)(zero) == 0
+    assert _gamma.log_factorial_gap(zero) == 0
+    assert jax.grad(_gamma.log_factorial_gap)(zero) == 0
     # Stirling: log Γ(a) − (a log a − a) approaches ½ log(2π / a)
-    assert float(_numerics.log_gamma_gap(one * 1e30)) == pytest.approx(0.5 * np.log(2 * np.pi / 1e30), rel=1e-6)
+    assert float(_gamma.log_gamma_gap(one * 1e30)) == pytest.approx(0.5 * np.log(2 * np.pi / 1e30), rel=1e-6)
 
 
 @pytest.mark.parametrize("value", [3, True, 2.5, [1, 2]])

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
-from xentjax._numerics import _polynomial, linear_minus_log, log_ratio
+from xentjax._numerics import linear_minus_log, log_ratio, polynomial
 
 # Taylor coefficients of (eˣ − 1 − x) / x², and of the derivative of (eˣ − 1 − x) / x; what is left off is below 1e-17.
 _EXCESS = [1 / math.factorial(k + 2) for k in range(17)]
@@ -29,14 +29,14 @@ def exp_excess(x: Array) -> Array:
     """(eˣ − 1 − x) / x, increasing from −1 through 0 at 0."""
     near = jnp.abs(x) < 1
     t, far = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
-    return jnp.where(near, t * _polynomial(_EXCESS, t), (jnp.expm1(far) - far) / far)
+    return jnp.where(near, t * polynomial(_EXCESS, t), (jnp.expm1(far) - far) / far)
 
 
 def exp_excess_slope(x: Array) -> Array:
     """The derivative of `exp_excess`, > 0."""
     near = jnp.abs(x) < 1
     t, far = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
-    return jnp.where(near, _polynomial(_EXCESS_SLOPE, t), (jnp.exp(far) - jnp.expm1(far) / far) / far)
+    return jnp.where(near, polynomial(_EXCESS_SLOPE, t), (jnp.exp(far) - jnp.expm1(far) / far) / far)
 
 
 def _tangent(like: Array, *parts: tuple[Callable[[], Array], Array | SymbolicZero]) -> Array:

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import digamma_gap, expm1_minus, log_factorial_gap, log_gamma_rise, relative_entropy_term
+from xentjax._gamma import digamma_gap, log_factorial_gap, log_gamma_rise
+from xentjax._numerics import expm1_minus, relative_entropy_term
 from xentjax.statistics import Center, Spread, entry_of, identity, log, minus_log
 
 

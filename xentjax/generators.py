@@ -9,18 +9,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
 from xentjax._divergence_terms import quotient, wide
+from xentjax._nodes import BREGMAN_WEIGHTS, NODES
 from xentjax._numerics import relative_difference
 from xentjax.divergences import over_outcomes
 from xentjax.information import pair
-
-# Gauss–Legendre on [0, 1], with the weight 1 − t
-_NODES = (np.polynomial.legendre.leggauss(8)[0] + 1) / 2
-_WEIGHTS = np.polynomial.legendre.leggauss(8)[1] / 2 * (1 - _NODES)
 
 
 def f_divergence(
@@ -126,7 +122,7 @@ def _excess(f: Callable[[Array], Array], x: Array, y: Array, d: Array) -> Array:
     start, gradient = jax.value_and_grad(f)(y)
     first = jnp.where(d == 0, 0.0, gradient * d)
     plain = end - start - jnp.sum(first)
-    nodes, weights = jnp.asarray(_NODES, y.dtype), jnp.asarray(_WEIGHTS, y.dtype)
+    nodes, weights = jnp.asarray(NODES, y.dtype), jnp.asarray(BREGMAN_WEIGHTS, y.dtype)
 
     def second(t: Array) -> Array:
         _, along = jax.jvp(jax.grad(f), (y + t * d,), (d,))

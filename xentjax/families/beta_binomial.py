@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_factorial_gap, log_gamma_gap_drop, relative_entropy_term
+from xentjax._gamma import log_factorial_gap, log_gamma_gap_drop
+from xentjax._numerics import relative_entropy_term
 from xentjax.cumulants import (
     cumulant,
     log_gamma_of_difference,

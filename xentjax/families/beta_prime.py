@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import digamma, digamma_gap, digamma_gap_drop, log_gamma_gap, relative_entropy_term, trigamma
-from xentjax._special import log_beta_tails
+from xentjax._gamma import digamma, digamma_gap, digamma_gap_drop, log_gamma_gap, trigamma
+from xentjax._numerics import relative_entropy_term
+from xentjax._tails import log_beta_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.beta import Beta
 from xentjax.families.family import Family

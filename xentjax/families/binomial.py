@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_factorial_gap, relative_entropy_term
-from xentjax._special import log_beta_tails
+from xentjax._gamma import log_factorial_gap
+from xentjax._numerics import relative_entropy_term
+from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant, log_gamma_of_difference, log_gamma_plus_one
 from xentjax.families.bernoulli import bernoulli_cumulant, bernoulli_kl
 from xentjax.families.family import Family

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import as_float, digamma, log_gamma_rise, trigamma
-from xentjax._special import log1mexp
+from xentjax._gamma import digamma, log_gamma_rise, trigamma
+from xentjax._numerics import EULER_GAMMA, as_float, log1mexp
 from xentjax.cumulants import log_cumulant
-from xentjax.families.exponential import EULER_GAMMA, positive_exponential
+from xentjax.families.exponential import positive_exponential
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, log_square, minus_log, square, summarize

@@ -5,7 +5,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_gamma_half_step, log_gamma_rise
+from xentjax._gamma import log_gamma_half_step, log_gamma_rise
 from xentjax.families.gamma_power import GammaPower, inverse_digamma, log_density_of_root
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, minus_log, square

@@ -5,7 +5,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_gamma_rise
+from xentjax._gamma import log_gamma_rise
 from xentjax.cumulants import cumulant
 from xentjax.families.gamma import Gamma, gamma_cumulant
 from xentjax.families.gamma_power import GammaPower, inverse_digamma

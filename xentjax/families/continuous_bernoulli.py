@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log1p_over, log_mean_exp, log_mean_exp_bregman, tilted_mean, tilted_variance
-from xentjax._special import log1mexp
+from xentjax._numerics import log1mexp, log1p_over
+from xentjax._tilted import log_mean_exp, log_mean_exp_bregman, tilted_mean, tilted_variance
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
 from xentjax.families.kumaraswamy import by_nodes

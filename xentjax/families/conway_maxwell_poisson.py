@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import expm1_minus, log_factorial_gap, log_ratio, relative_entropy_term
-from xentjax._special import _depth
+from xentjax._gamma import log_factorial_gap
+from xentjax._nodes import cut_depth
+from xentjax._numerics import expm1_minus, log_ratio, relative_entropy_term
 from xentjax.cumulants import cumulant, log_gamma_plus_one
 from xentjax.families.family import Family
 from xentjax.families.whole_numbers import NUM_TERMS, log_sum, whole_numbers
@@ -55,7 +56,7 @@ class ConwayMaxwellPoisson(Family):
     def _reach(self, x: Array) -> tuple[Array, Array]:
         """Whole numbers on either side of x or of rate, beyond which the terms are below exp(−depth) of those there."""
         # x log(x / rate) − x + rate ≥ ½ d² / (rate + d / 3) for d = x − rate
-        rate, steps = jnp.asarray(self.rate), _depth(x) / self.dispersion
+        rate, steps = jnp.asarray(self.rate), cut_depth(x) / self.dispersion
         up = steps / 3 + jnp.sqrt(steps * steps / 9 + 2 * steps * rate) + 1
         low = jnp.minimum(x, rate) - jnp.sqrt(2 * steps * rate) - 1
         return jnp.maximum(jnp.floor(low), 0.0), jnp.ceil(jnp.maximum(x, rate) + up)

@@ -6,13 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import (
-    digamma_gap_drop,
-    linear_minus_log,
-    log_gamma_bregman,
-    log_gamma_gap,
-    relative_entropy_term,
-)
+from xentjax._gamma import digamma_gap_drop, log_gamma_bregman, log_gamma_gap
+from xentjax._numerics import linear_minus_log, relative_entropy_term
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, minus_log, square, summarize

@@ -6,16 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import expm1_minus, linear_minus_log
-from xentjax._special import log1mexp
+from xentjax._numerics import EULER_GAMMA, expm1_minus, linear_minus_log, log1mexp
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma import gamma_cumulant
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square
 from xentjax.supports import NON_NEGATIVE
-
-EULER_GAMMA = 0.5772156649015329
 
 
 def positive_exponential(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:

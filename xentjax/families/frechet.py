@@ -5,10 +5,8 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_ratio
-from xentjax._special import log1mexp
+from xentjax._numerics import EULER_GAMMA, log1mexp, log_ratio
 from xentjax.cumulants import power
-from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.gamma_power import GammaPower
 from xentjax.families.weibull import weibull_kl
 from xentjax.parameters import Parameter, positive

@@ -6,16 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import (
-    digamma,
-    digamma_gap,
-    linear_minus_log,
-    log_gamma_bregman,
-    log_gamma_gap,
-    relative_entropy_term,
-    trigamma,
-)
-from xentjax._special import log_gamma_tails
+from xentjax._gamma import digamma, digamma_gap, log_gamma_bregman, log_gamma_gap, trigamma
+from xentjax._numerics import linear_minus_log, relative_entropy_term
+from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive

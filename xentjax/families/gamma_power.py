@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import digamma, expm1_minus, log_gamma_gap, log_ratio, trigamma
-from xentjax._special import log1mexp, log_gamma_tails
+from xentjax._gamma import digamma, log_gamma_gap, trigamma
+from xentjax._numerics import EULER_GAMMA, expm1_minus, log1mexp, log_ratio
+from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square
@@ -122,4 +123,4 @@ def concentration_of(gap: Array) -> Array:
 
 def inverse_digamma(value: Array) -> Array:
     """Minka's approximation to the root of ψ(a) = value."""
-    return jnp.where(value > -2.22, jnp.exp(value) + 0.5, -1 / (jnp.minimum(value, -2.22) + 0.5772156649015329))
+    return jnp.where(value > -2.22, jnp.exp(value) + 0.5, -1 / (jnp.minimum(value, -2.22) + EULER_GAMMA))

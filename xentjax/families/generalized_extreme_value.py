@@ -6,18 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import (
-    _NODES,
-    _WEIGHTS,
-    as_float,
-    digamma,
-    expm1_minus,
-    expm1_ratio,
-    log1p_over,
-    log_gamma,
-    trigamma,
-)
-from xentjax.families.exponential import EULER_GAMMA
+from xentjax._gamma import digamma, log_gamma, trigamma
+from xentjax._nodes import NODES, WEIGHTS
+from xentjax._numerics import EULER_GAMMA, as_float, expm1_minus, expm1_ratio, log1p_over
 from xentjax.families.family import Family, within_support
 from xentjax.families.gumbel import Gumbel, gumbel_tails
 from xentjax.families.laplace import sample_quantile
@@ -136,8 +127,8 @@ class GeneralizedExtremeValue(Family):
 def _mean(shape: Array) -> Array:
     """(Γ(1 − ξ) − 1) / ξ for ξ < 1: near 0 the mean of −Γ′(1 − u ξ) over u in [0, 1]."""
     near = jnp.abs(shape) < 0.3
-    points = 1 - jnp.where(near, shape, 0.0)[..., None] * jnp.asarray(_NODES, shape.dtype)
-    close = -(digamma(points) * jnp.exp(log_gamma(points))) @ jnp.asarray(_WEIGHTS, shape.dtype)
+    points = 1 - jnp.where(near, shape, 0.0)[..., None] * jnp.asarray(NODES, shape.dtype)
+    close = -(digamma(points) * jnp.exp(log_gamma(points))) @ jnp.asarray(WEIGHTS, shape.dtype)
     safe = jnp.where(near, -0.5, shape)
     return jnp.where(near, close, jnp.expm1(log_gamma(1 - safe)) / safe)
 
@@ -145,9 +136,9 @@ def _mean(shape: Array) -> Array:
 def _variance(shape: Array) -> Array:
     """(Γ(1 − 2ξ) − Γ(1 − ξ)²) / ξ² for ξ < ½: near 0 by the second difference of log Γ(1 − ξ), an integral of ψ′."""
     near = jnp.abs(shape) < 0.15
-    step, nodes = jnp.where(near, shape, 0.0), jnp.asarray(_NODES, shape.dtype)
+    step, nodes = jnp.where(near, shape, 0.0), jnp.asarray(NODES, shape.dtype)
     u = step[..., None] * jnp.concatenate([nodes, 2 - nodes])
-    close = trigamma(1 - u) @ jnp.tile(jnp.asarray(_WEIGHTS, shape.dtype) * nodes, 2)
+    close = trigamma(1 - u) @ jnp.tile(jnp.asarray(WEIGHTS, shape.dtype) * nodes, 2)
     # expm1(ξ² c) / ξ²
     moved = step != 0
     size = jnp.where(moved, step, 1.0) ** 2

@@ -5,15 +5,8 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import (
-    digamma,
-    expm1_minus,
-    linear_minus_log,
-    log_gamma_bregman,
-    log_gamma_rise,
-    log_ratio,
-    trigamma,
-)
+from xentjax._gamma import digamma, log_gamma_bregman, log_gamma_rise, trigamma
+from xentjax._numerics import expm1_minus, linear_minus_log, log_ratio
 from xentjax.cumulants import power
 from xentjax.families.gamma_power import GammaPower, log_density
 from xentjax.parameters import Parameter, positive

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import as_float, log_gamma
-from xentjax._special import log_gamma_tails
+from xentjax._gamma import log_gamma
+from xentjax._numerics import as_float
+from xentjax._tails import log_gamma_tails
 from xentjax.families.family import Family, within_support
 from xentjax.families.gamma import Gamma
 from xentjax.parameters import Parameter, positive, real

@@ -6,19 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import (
-    as_float,
-    digamma_gap,
-    log1p_over,
-    log_gamma_rise,
-    log_mean_exp,
-    small_digamma_gap,
-    small_trigamma,
-    trigamma,
-)
-from xentjax._special import log1mexp
+from xentjax._gamma import digamma_gap, log_gamma_rise, small_digamma_gap, small_trigamma, trigamma
+from xentjax._numerics import EULER_GAMMA, as_float, log1mexp, log1p_over
+from xentjax._tilted import log_mean_exp
 from xentjax.cumulants import log_cumulant
-from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive, real
 from xentjax.sources import Empirical, extremes

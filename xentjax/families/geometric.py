@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._special import log1mexp
+from xentjax._numerics import log1mexp
 from xentjax.cumulants import cumulant
 from xentjax.families.bernoulli import bernoulli_kl
 from xentjax.families.family import Family

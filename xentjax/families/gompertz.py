@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax._numerics import expm1_minus, linear_minus_log, log_gamma, log_ratio
-from xentjax._special import log1mexp, log_gamma_tails
+from xentjax._gamma import log_gamma
+from xentjax._numerics import expm1_minus, linear_minus_log, log1mexp, log_ratio
+from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, exponential, log_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive

@@ -8,10 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import exp1
 
-from xentjax._numerics import _polynomial, expm1_minus, linear_minus_log, log_gamma_rise
-from xentjax._special import log1mexp
+from xentjax._gamma import log_gamma_rise
+from xentjax._numerics import EULER_GAMMA, expm1_minus, linear_minus_log, log1mexp, polynomial
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
-from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, square, summarize
@@ -65,7 +64,7 @@ class Gumbel(Family):
         lower = z < EULER_GAMMA
         above = jnp.exp(-jnp.where(lower, 1.0, z))
         below = exp1(jnp.exp(-jnp.where(lower, z, 0.0)))
-        return 2 * self.scale * jnp.where(lower, below, above * _polynomial(_ENTIRE, above))
+        return 2 * self.scale * jnp.where(lower, below, above * polynomial(_ENTIRE, above))
 
     @classmethod
     def start(cls, source: Any) -> Self:

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._nodes import cut_depth, stretch_nodes
 from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log
-from xentjax._special import _depth, _in_order, _nodes
+from xentjax._tails import in_order
 from xentjax.cumulants import cumulant, inverse, log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma_power import unless_infinite
@@ -125,7 +126,7 @@ class InverseGaussian(Family):
         first = jnp.sum(kernel, -1)
         above = jnp.where(near, jnp.sum(kernel * other, -1), first - second)
         integral = jnp.where(lower, first + second, above)
-        return _in_order(lower, jnp.log(integral) - 0.5 * z * z - HALF_LOG_2PI)
+        return in_order(lower, jnp.log(integral) - 0.5 * z * z - HALF_LOG_2PI)
 
     def kl_to(self, q: "InverseGaussian") -> Array:
         """KL(self‖q), in nats, without cancellation."""
@@ -136,8 +137,8 @@ class InverseGaussian(Family):
 
 def _normal_nodes(slope: Array) -> tuple[Array, Array]:
     """Nodes and weights for exp(−slope t − t² / 2) over t > 0."""
-    depth = _depth(slope)
-    return _nodes(jax.lax.stop_gradient(2 * depth / (slope + jnp.sqrt(slope * slope + 2 * depth))), 64)
+    depth = cut_depth(slope)
+    return stretch_nodes(jax.lax.stop_gradient(2 * depth / (slope + jnp.sqrt(slope * slope + 2 * depth))), 64)
 
 
 def _log_rule(ratio: Array, k: Array) -> tuple[Array, Array]:
@@ -145,7 +146,7 @@ def _log_rule(ratio: Array, k: Array) -> tuple[Array, Array]:
 
     The nodes reach as far as exp(k y) makes it matter.
     """
-    depth = 10 + _depth(ratio)
+    depth = 10 + cut_depth(ratio)
     slope, fixed = jnp.abs(jax.lax.stop_gradient(k)) + 1, jax.lax.stop_gradient(ratio)
     far = jnp.arccosh(1 + depth / fixed)
     far = jnp.arccosh(1 + (depth + slope * far) / fixed)

@@ -9,10 +9,10 @@ from jax import Array
 from jax.lax import stop_gradient
 
 from xentjax import _nodes
-from xentjax._numerics import as_float, digamma, linear_minus_log, log_gamma_rise, trigamma
-from xentjax._special import log1mexp
+from xentjax._gamma import digamma, log_gamma_rise, trigamma
+from xentjax._numerics import EULER_GAMMA, as_float, linear_minus_log, log1mexp
 from xentjax.cumulants import log_cumulant
-from xentjax.families.exponential import EULER_GAMMA, positive_exponential
+from xentjax.families.exponential import positive_exponential
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import (

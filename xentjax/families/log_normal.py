@@ -8,7 +8,7 @@ from jax import Array
 from jax.scipy.special import ndtri
 
 from xentjax._numerics import HALF_LOG_2PI
-from xentjax._special import log_normal_tails
+from xentjax._tails import log_normal_tails
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.normal import normal_kl

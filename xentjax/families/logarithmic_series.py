@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import _NODES, _WEIGHTS, linear_minus_log, log_ratio
-from xentjax._special import _EULER, _depth, _nodes, log1mexp
+from xentjax._nodes import BREGMAN_WEIGHTS, NODES, cut_depth, stretch_nodes
+from xentjax._numerics import EULER_GAMMA, linear_minus_log, log1mexp, log_ratio
 from xentjax.cumulants import cumulant, log_spread
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, unit_interval
@@ -81,7 +81,7 @@ class LogarithmicSeries(Family):
         # is an exponential integral; P(X = 1) > 1 / 40, so that the complement loses no digits
         p, y = jnp.asarray(self.probs), x + 1
         rate = -jnp.log(p)
-        s, weights = _nodes(_depth(y) / y)
+        s, weights = stretch_nodes(cut_depth(y) / y)
         u = s + rate[..., None]
         smooth = jnp.sum(weights * jnp.exp(-y[..., None] * s) * (1 / -jnp.expm1(-u) - 1 / u), -1)
         log_norm = jnp.log(-jnp.log1p(-p))
@@ -118,10 +118,10 @@ def _cumulant(p: Array, t: Array, moved: Array, rest: Array) -> Array:
     # the integral of (1 − s) t² times the variance at p exp(s t), where no singularity is near; else a difference
     distance = -jnp.log(p)
     near = jnp.abs(t) < 0.4 * jnp.minimum(jnp.minimum(distance, distance - t), 2.0)
-    nodes = jnp.asarray(_NODES, t.dtype).reshape((1,) * t.ndim + (-1,))
+    nodes = jnp.asarray(NODES, t.dtype).reshape((1,) * t.ndim + (-1,))
     steps = jnp.where(near, t, 0.0)[..., None] * nodes
     between = p * jnp.exp(steps), (1 - p) - p * jnp.expm1(steps)
-    weights = jnp.asarray([w * (1 - s) for s, w in zip(_NODES, _WEIGHTS, strict=True)], t.dtype)
+    weights = jnp.asarray(BREGMAN_WEIGHTS, t.dtype)
     own = _excess(p, 1 - p)
     mean_less_1 = (p - own * (1 - p)) / ((1 - p) * (1 + own))
     # at far negative t nothing is left of moved, and its excess is half of it
@@ -138,9 +138,9 @@ def _scaled_exponential_integral(z: Array) -> Array:
     """exp(z) E₁(z) for z > 0."""
     small = z < 1
     low, high = jnp.where(small, z, 0.5), jnp.where(small, 2.0, z)
-    t, weights = _nodes(jnp.ones_like(z))
+    t, weights = stretch_nodes(jnp.ones_like(z))
     # E₁ = −γ − log z + ∫ (1 − exp(−z t)) dt / t over [0, 1]
-    series = -_EULER - jnp.log(low) + jnp.sum(weights * -jnp.expm1(-low[..., None] * t) / t, -1)
-    s, weights = _nodes(_depth(z) / jax.lax.stop_gradient(high), 64)
+    series = -EULER_GAMMA - jnp.log(low) + jnp.sum(weights * -jnp.expm1(-low[..., None] * t) / t, -1)
+    s, weights = stretch_nodes(cut_depth(z) / jax.lax.stop_gradient(high), 64)
     direct = jnp.sum(weights * jnp.exp(-high[..., None] * s) / (1 + s), -1)
     return jnp.where(small, jnp.exp(low) * series, direct)

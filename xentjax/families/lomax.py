@@ -6,10 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import as_float
-from xentjax._special import log1mexp
+from xentjax._numerics import EULER_GAMMA, as_float, log1mexp
 from xentjax.families.burr_xii import burr_expectations
-from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, log, log_square, summarize

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import erfinv, ndtri
 
-from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log, log_gamma_rise
-from xentjax._special import log1mexp, log_gamma_tails
+from xentjax._gamma import log_gamma_rise
+from xentjax._numerics import EULER_GAMMA, HALF_LOG_2PI, expm1_minus, linear_minus_log, log1mexp
+from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
-from xentjax.families.exponential import EULER_GAMMA
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import identity, square, summarize

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log_factorial_gap, relative_entropy_term
+from xentjax._gamma import log_factorial_gap
+from xentjax._numerics import relative_entropy_term
 from xentjax.cumulants import log_gamma_plus_one
 from xentjax.families.binomial import Binomial
 from xentjax.families.family import Family

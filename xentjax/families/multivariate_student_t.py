@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 
-from xentjax._numerics import HALF_LOG_2PI, as_float, digamma_gap_drop, log_gamma_half_step
+from xentjax._gamma import digamma_gap_drop, log_gamma_half_step
+from xentjax._numerics import HALF_LOG_2PI, as_float
 from xentjax.families.family import Family, within_support
 from xentjax.families.student_t import log_kernel
 from xentjax.parameters import Parameter, covariance, positive, real

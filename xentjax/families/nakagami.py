@@ -5,7 +5,8 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import linear_minus_log, log_gamma_bregman, log_gamma_half_step
+from xentjax._gamma import log_gamma_bregman, log_gamma_half_step
+from xentjax._numerics import linear_minus_log
 from xentjax.families.gamma_power import GammaPower, concentration_of, log_density_of_root
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import identity, minus_log, square, summarize

@@ -6,14 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import (
-    expm1_minus,
-    linear_minus_log,
-    log_factorial_gap,
-    log_gamma_gap_drop,
-    relative_entropy_term,
-)
-from xentjax._special import log_beta_tails
+from xentjax._gamma import log_factorial_gap, log_gamma_gap_drop
+from xentjax._numerics import expm1_minus, linear_minus_log, relative_entropy_term
+from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant, log_gamma_of_sum, log_gamma_plus_one
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive

@@ -8,7 +8,7 @@ from jax import Array
 from jax.scipy.special import erf, ndtri
 
 from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
-from xentjax._special import log_normal_tails
+from xentjax._tails import log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive, real

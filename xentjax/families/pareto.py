@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import linear_minus_log, log_ratio
-from xentjax._special import log1mexp
+from xentjax._numerics import linear_minus_log, log1mexp, log_ratio
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma import gamma_cumulant

@@ -6,7 +6,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._special import log1mexp
+from xentjax._numerics import log1mexp
 from xentjax.families.gamma_power import GammaPower, unless_infinite
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import Parameter, positive

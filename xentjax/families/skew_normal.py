@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import erf
 
-from xentjax._numerics import HALF_LOG_2PI, _polynomial, as_float, linear_minus_log
-from xentjax._special import _depth, _nodes, log1mexp, log_normal_tails
+from xentjax._nodes import cut_depth, stretch_nodes
+from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log, log1mexp, polynomial
+from xentjax._tails import log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive, real, signed
@@ -81,7 +82,7 @@ class SkewNormal(Family):
         near = jnp.abs(u) < 1
         w = jnp.where(near, u, 0.0)
         e = erf(w / math.sqrt(2))
-        close = 0.5 * v * v - linear_minus_log(e, 1 + e) - _HALF_NORMAL * w**3 * _polynomial(_ERF, w * w)
+        close = 0.5 * v * v - linear_minus_log(e, 1 + e) - _HALF_NORMAL * w**3 * polynomial(_ERF, w * w)
         tail = log_normal_tails(jnp.where(near, 1.0, u))[0]
         return jnp.where(near, close, 0.5 * v * v + math.log(2) + tail - u * _HALF_NORMAL)
 
@@ -146,10 +147,10 @@ def _log_wedge(h: Array, a: Array) -> Array:
 @jax.custom_jvp
 def _wedge(h: Array, a: Array) -> Array:
     """The integral in v = arsinh t − arsinh a, relative to the integrand at v = 0."""
-    depth = _depth(h)
+    depth = cut_depth(h)
     size, reach = jnp.hypot(a, jnp.ones_like(a)), jnp.hypot(h * a, jnp.full_like(h, math.sqrt(2 * depth)))
     width = jnp.arcsinh(2 * depth / (h * (reach * size + a * jnp.hypot(h, reach))))
-    v, weights = _nodes(jnp.minimum(width, depth), 64)
+    v, weights = stretch_nodes(jnp.minimum(width, depth), 64)
     sinh = jnp.sinh(v)
     # cosh(u + v) / cosh(u) and sinh(2 u + v) with u = arsinh a
     ratio = jnp.cosh(v) + (a / size)[..., None] * sinh

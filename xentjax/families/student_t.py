@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import HALF_LOG_2PI, as_float, digamma_gap_drop, linear_minus_log, log_gamma_half_step
-from xentjax._special import log_beta_tails
+from xentjax._gamma import digamma_gap_drop, log_gamma_half_step
+from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log
+from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.cauchy import infinite_cumulant
 from xentjax.families.family import Family, within_support

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import _NODES, _WEIGHTS, _polynomial, linear_minus_log, log_ratio, xlogy
+from xentjax._nodes import BREGMAN_WEIGHTS, NODES
+from xentjax._numerics import linear_minus_log, log_ratio, polynomial, xlogy
 from xentjax.cumulants import cumulant, log_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, real
@@ -96,8 +97,8 @@ class Uniform(Family):
         near = jnp.abs(k) * h < 1.5
         step = jnp.where(near, k, 0.0) * h
         # the function has its poles at a distance of π: eight nodes leave less than 1e-15
-        nodes, weights = (jnp.asarray(v, h.dtype).reshape((1,) * k.ndim + (-1,)) for v in (_NODES, _WEIGHTS))
-        close = step * step * jnp.sum(weights * (1 - nodes) * _sinhc_bend(h + nodes * step[..., None]), -1)
+        nodes, weights = (jnp.asarray(v, h.dtype).reshape((1,) * k.ndim + (-1,)) for v in (NODES, BREGMAN_WEIGHTS))
+        close = step * step * jnp.sum(weights * _sinhc_bend(h + nodes * step[..., None]), -1)
         rise = 1 + jnp.where(near, 1.0, k)
         size = jnp.maximum(jnp.abs(rise), 1e-20)  # at k = −1, where the slope is 0
         above = rise > 0.5
@@ -160,7 +161,7 @@ def _minus_log(low: Array, high: Array) -> Array:
     near = r * r < 0.4
     square = jnp.where(near, r * r, 0.0)
     far = 1 - 0.5 * (xlogy(b / middle, b / middle) - xlogy(a / middle, a / middle)) / jnp.where(near, 1.0, r)
-    return jnp.where(inside, jnp.where(near, square * _polynomial(_GAP, square), far), jnp.nan)
+    return jnp.where(inside, jnp.where(near, square * polynomial(_GAP, square), far), jnp.nan)
 
 
 def _sinhc_minus_1(y: Array) -> Array:
@@ -168,7 +169,7 @@ def _sinhc_minus_1(y: Array) -> Array:
     near = jnp.abs(y) < 2
     square = jnp.where(near, y * y, 0.0)
     safe = jnp.where(near, 2.0, y)
-    return jnp.where(near, square * _polynomial(_SINH, square), jnp.sinh(safe) / safe - 1)
+    return jnp.where(near, square * polynomial(_SINH, square), jnp.sinh(safe) / safe - 1)
 
 
 def _log_sinhc(y: Array) -> Array:
@@ -188,6 +189,6 @@ def _sinhc_bend(y: Array) -> Array:
     near = jnp.abs(safe) < 2
     square = jnp.where(near, safe * safe, 0.0)
     # (1 − 1 / (1 + s)²) / y², where s / y² is a polynomial
-    ratio = jnp.where(near, _polynomial(_SINH, square) / (1 + s), u / jnp.where(near, 1.0, safe) ** 2)
+    ratio = jnp.where(near, polynomial(_SINH, square) / (1 + s), u / jnp.where(near, 1.0, safe) ** 2)
     middle = ratio * (2 - u)
     return jnp.where(size < _WIDE, middle, 1 / jnp.where(size < _WIDE, 1.0, y) ** 2)

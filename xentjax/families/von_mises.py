@@ -11,24 +11,13 @@ import numpy as np
 from jax import Array
 from jax.lax import stop_gradient
 
-from xentjax import _nodes
-from xentjax._special import (
-    _depth,
-    bessel_ratio,
-    bessel_ratio_complement,
-    log1mexp,
-    log_bessel_bregman,
-    log_bessel_i,
-)
-from xentjax._special import (
-    _nodes as nodes_on,
-)
+from xentjax._bessel import bessel_ratio, bessel_ratio_complement, log_bessel_bregman, log_bessel_i
+from xentjax._nodes import cut_depth, real_line, stretch_nodes
+from xentjax._numerics import LOG_2PI, log1mexp
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import direction, scatter, summarize
 from xentjax.supports import CIRCLE
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class VonMises(Family):
@@ -149,9 +138,9 @@ def log_arcs(k: Array, edges: Array, widths: Array) -> Array:
     forward = jnp.abs(jnp.sin(0.5 * start)) < jnp.abs(jnp.sin(0.5 * end))
     first, sign = jnp.where(forward, start, end), jnp.where(forward, 1.0, -1.0)
     top = stop_gradient(jnp.abs(jnp.sin(0.5 * first)))
-    reach = jnp.sqrt(top * top + 0.5 * _depth(k) / stop_gradient(k))
+    reach = jnp.sqrt(top * top + 0.5 * cut_depth(k) / stop_gradient(k))
     enough = 2 * (jnp.arcsin(jnp.minimum(reach, 1.0)) - jnp.arcsin(top))
-    steps, weights = nodes_on(jnp.where((reach < 1) & (enough < stop_gradient(widths)), enough, widths))
+    steps, weights = stretch_nodes(jnp.where((reach < 1) & (enough < stop_gradient(widths)), enough, widths))
     half = 0.5 * steps * sign[..., None]
     fall = 2 * jnp.sin(half) * jnp.sin(first[..., None] + half)
     depth = 2 * k * jnp.sin(0.5 * first) ** 2
@@ -165,7 +154,7 @@ def log_arcs(k: Array, edges: Array, widths: Array) -> Array:
 
 def circular_rule(log_prob: Callable, loc: Array, scale: Array, num_points: int) -> tuple[Array, Array]:
     """Points and weights for a density around loc, along the tangent of half the angle from there."""
-    nodes, weights = _nodes.real_line(num_points, jnp.result_type(scale))
+    nodes, weights = real_line(num_points, jnp.result_type(scale))
     tangent = scale * nodes
     points = wrap(loc + 2 * jnp.arctan(tangent))
     # 2 du / (1 + u²), where u² may be out of range

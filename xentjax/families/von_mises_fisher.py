@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._bessel import bessel_ratio, bessel_ratio_slope, log_bessel_bregman, log_bessel_i
 from xentjax._numerics import HALF_LOG_2PI
-from xentjax._special import bessel_ratio, bessel_ratio_slope, log_bessel_bregman, log_bessel_i
 from xentjax.families.family import Family
 from xentjax.families.rejection import accepted
 from xentjax.parameters import Parameter, real

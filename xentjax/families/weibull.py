@@ -5,10 +5,10 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import expm1_minus, linear_minus_log, log_gamma, log_gamma_rise, log_ratio
-from xentjax._special import log1mexp
+from xentjax._gamma import log_gamma, log_gamma_rise
+from xentjax._numerics import EULER_GAMMA, expm1_minus, linear_minus_log, log1mexp, log_ratio
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant, power
-from xentjax.families.exponential import EULER_GAMMA, positive_exponential
+from xentjax.families.exponential import positive_exponential
 from xentjax.families.family import Family
 from xentjax.families.gamma_power import distance_gap
 from xentjax.parameters import Parameter, positive

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax import _numerics
-from xentjax._numerics import as_float, digamma_gap, log_gamma_gap, trigamma_gap
+from xentjax._gamma import digamma_gap, log_gamma_gap, trigamma_gap
+from xentjax._nodes import BREGMAN_WEIGHTS, NODES
+from xentjax._numerics import as_float
 from xentjax.families.family import Family, within_support
 from xentjax.families.multivariate_normal import log_det_divergence, whitened
 from xentjax.parameters import Parameter, covariance, positive
@@ -130,8 +131,8 @@ def _log_gamma_bregman(a: Array, delta: Array, d: int) -> Array:
     # the nearest pole is at (d − 1) / 2
     pole = 0.5 * (d - 1)
     near = jnp.abs(delta) < 0.4 * (jnp.minimum(a, a + delta) - pole)
-    nodes = jnp.asarray(_numerics._NODES, a.dtype)
-    weights = jnp.asarray(_numerics._WEIGHTS, a.dtype) * (1 - nodes)
+    nodes = jnp.asarray(NODES, a.dtype)
+    weights = jnp.asarray(BREGMAN_WEIGHTS, a.dtype)
     close = delta * delta * (curvature(a + jnp.where(near, delta, 0.0) * nodes) @ weights)
     slope = sum(jnp.log1p(-0.5 * i / a) - digamma_gap(a - 0.5 * i) for i in range(d))
     return jnp.where(near, close, _log_gamma_gap(a + delta, d) - _log_gamma_gap(a, d) - delta * slope)

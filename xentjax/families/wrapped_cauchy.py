@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._numerics import LOG_2PI
 from xentjax.families.family import Family
-from xentjax.families.von_mises import LOG_2PI, circular_rule, pi_rest, wrap
+from xentjax.families.von_mises import circular_rule, pi_rest, wrap
 from xentjax.parameters import Parameter, real, unit_interval
 from xentjax.statistics import Center, direction, scatter, summarize
 from xentjax.supports import CIRCLE

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import _NODES, _WEIGHTS
-from xentjax._special import log1mexp, log_hurwitz_zeta
+from xentjax._nodes import BREGMAN_WEIGHTS, NODES
+from xentjax._numerics import log1mexp
+from xentjax._zeta import log_hurwitz_zeta
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.rejection import accepted
@@ -136,9 +137,9 @@ def _cumulant(s: Array, low: Array, k: Array) -> Array:
     # the integral of (1 − t) k² times the variance at s − t k, where the pole at 1 is not near, nor the variance, which
     # falls as (1 + 1 / low)^−s, too different at the ends; else a difference
     near = jnp.abs(k) < 0.4 * jnp.minimum(jnp.minimum(s, s - k) - 1, 3.5 / jnp.log1p(1 / low))
-    nodes = jnp.asarray(_NODES, k.dtype).reshape((1,) * k.ndim + (-1,))
+    nodes = jnp.asarray(NODES, k.dtype).reshape((1,) * k.ndim + (-1,))
     between = s - jnp.where(near, k, 0.0)[..., None] * nodes
-    weights = jnp.asarray([w * (1 - t) for t, w in zip(_NODES, _WEIGHTS, strict=True)], k.dtype)
+    weights = jnp.asarray(BREGMAN_WEIGHTS, k.dtype)
     close = k * k * (_curvature(between, jnp.broadcast_to(low, between.shape)) @ weights)
     moved, own = (log_hurwitz_zeta(*jnp.broadcast_arrays(at, low)) for at in (s - k, s))
     value = jnp.where(near, close, moved - own - k * _slope(s, low))
