@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log1mexp, log1p_over
+from xentjax._numerics import expm1_ratio, log1mexp, log1p_over
 from xentjax._tilted import log_mean_exp, log_mean_exp_bregman, tilted_mean, tilted_variance
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
@@ -100,7 +100,7 @@ class ContinuousBernoulli(Family):
         # log(1 + p (exp(t) − 1)) / t, by the sum of two positive terms where it is far below 1
         rise = p * jnp.expm1(size)
         near = rise > -0.5
-        close = p * jnp.exp(log_mean_exp(size)) * log1p_over(jnp.where(near, rise, 0.0))
+        close = p * expm1_ratio(size) * log1p_over(jnp.where(near, rise, 0.0))
         value = jnp.where(near, close, jnp.log(rest + p * jnp.exp(size)) / jnp.where(near, -1.0, size))
         return jnp.where(low, value, 1 - value)
 

@@ -1,6 +1,7 @@
 """What all families share: a density written on statistics, and the expectations a family knows as a source."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
@@ -204,6 +205,19 @@ def within_support(within: Array, x: Any, value: Array) -> Array:
     """The value inside the support; outside −inf, and NaN where the point is NaN."""
     missing = jnp.any(jnp.isnan(as_float(x)).reshape(*jnp.shape(within), -1), -1)
     return jnp.where(within, value, jnp.where(missing, jnp.nan, -jnp.inf))
+
+
+def distance_from(point: Array, mean: Any, tails: Callable[[Array], tuple[tuple, tuple]]) -> Array:
+    """E|x − c| − |mean − c| for positive x at c = point: twice E(c − x)⁺ for c below the mean, twice E(x − c)⁺ above.
+
+    `tails` gives log P(x < c) and log P(x > c), and the same under the density weighted by x / mean.
+    """
+    within = point > 0
+    c = jnp.where(within, point, mean)
+    own, weighted = tails(c)
+    below = c * jnp.exp(own[0]) - mean * jnp.exp(weighted[0])
+    above = mean * jnp.exp(weighted[1]) - c * jnp.exp(own[1])
+    return jnp.where(within, 2 * jnp.maximum(jnp.where(c < mean, below, above), 0.0), 0.0)
 
 
 def _log_of(certain: Array) -> Array:

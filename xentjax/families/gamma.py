@@ -10,7 +10,8 @@ from xentjax._gamma import digamma, digamma_gap, log_gamma_bregman, log_gamma_ga
 from xentjax._numerics import linear_minus_log, relative_entropy_term
 from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
-from xentjax.families.family import Family
+from xentjax.families.family import Family, distance_from
+from xentjax.families.gamma_power import concentration_of
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
 from xentjax.supports import POSITIVE
@@ -56,19 +57,16 @@ class Gamma(Family):
         }
 
     def _distance(self, point: Array) -> Array:
-        # E|x − c| − |mean − c| is twice the smaller of E(c − x)⁺ and E(x − c)⁺; x / mean times the density has a + 1
-        a, within = jnp.asarray(self.concentration), point > 0
-        c = jnp.where(within, point, self.mean)
-        own, other = log_gamma_tails(a, self.rate * c), log_gamma_tails(a + 1, self.rate * c)
-        below = c * jnp.exp(own[0]) - self.mean * jnp.exp(other[0])
-        above = self.mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
-        return jnp.where(within, 2 * jnp.maximum(jnp.where(c < self.mean, below, above), 0.0), 0.0)
+        # x / mean times the density has a + 1
+        a = jnp.asarray(self.concentration)
+        return distance_from(
+            point, self.mean, lambda c: (log_gamma_tails(a, self.rate * c), log_gamma_tails(a + 1, self.rate * c))
+        )
 
     @classmethod
     def start(cls, source: Any) -> Self:
-        # Minka's approximation to the root of log a − ψ(a) = gap, within 1.5 percent
         mean, gap = summarize(source, cls.statistics)
-        a = (3 - gap + jnp.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
+        a = concentration_of(gap)
         return cls(a, a / mean)
 
     @property

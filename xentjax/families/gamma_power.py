@@ -12,7 +12,7 @@ from xentjax._gamma import digamma, log_gamma_gap, trigamma
 from xentjax._numerics import EULER_GAMMA, expm1_minus, log1mexp, log_ratio
 from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
-from xentjax.families.family import Family
+from xentjax.families.family import Family, distance_from
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square
 from xentjax.supports import POSITIVE
 
@@ -71,17 +71,12 @@ class GammaPower(Family):
 
 
 def distance_gap(a: Array, scale: Array, power: Any, mean: Array, point: Array) -> Array:
-    """E|x − c| − |mean − c| at c = point: twice E(c − x)⁺ for c below the mean and twice E(x − c)⁺ above it."""
-    within = point > 0
-    c = jnp.where(within, point, mean)
-    own = _tails(a, c / scale, power)
+    """E|x − c| − |mean − c| at c = point."""
     # x carries the weight x / mean to a gamma variable with a + 1 / power
     finite = a + 1 / power > 0
-    other = _tails(jnp.where(finite, a + 1 / power, 1.0), c / scale, power)
-    below = c * jnp.exp(own[0]) - mean * jnp.exp(other[0])
-    above = mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
-    gap = 2 * jnp.maximum(jnp.where(c < mean, below, above), 0.0)
-    return jnp.where(finite, jnp.where(within, gap, 0.0), jnp.inf)
+    other = jnp.where(finite, a + 1 / power, 1.0)
+    gap = distance_from(point, mean, lambda c: (_tails(a, c / scale, power), _tails(other, c / scale, power)))
+    return jnp.where(finite, gap, jnp.inf)
 
 
 def _tails(a: Array, ratio: Array, power: Any) -> tuple[Array, Array]:

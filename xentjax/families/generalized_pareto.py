@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._gamma import digamma_gap, log_gamma_rise, small_digamma_gap, small_trigamma, trigamma
-from xentjax._numerics import EULER_GAMMA, as_float, log1mexp, log1p_over
-from xentjax._tilted import log_mean_exp
+from xentjax._numerics import EULER_GAMMA, as_float, expm1_ratio, log1mexp, log1p_over
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive, real
@@ -143,7 +142,7 @@ class GeneralizedPareto(Family):
 
     def _of_hazard(self, hazard: Array) -> Array:
         """The x that exp(−hazard) of the probability exceeds: hazard times (exp(s) − 1) / s, s = shape times hazard."""
-        return self.scale * hazard * jnp.exp(log_mean_exp(self.shape * hazard))
+        return self.scale * hazard * expm1_ratio(self.shape * hazard)
 
     def constrain(self, coordinate: Array) -> Array:
         return self._of_hazard(jnp.exp(coordinate))

@@ -10,7 +10,7 @@ from xentjax._nodes import cut_depth, stretch_nodes
 from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log
 from xentjax._tails import in_order
 from xentjax.cumulants import cumulant, inverse, log_cumulant
-from xentjax.families.family import Family
+from xentjax.families.family import Family, distance_from
 from xentjax.families.gamma_power import unless_infinite
 from xentjax.parameters import Parameter, positive
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
@@ -78,14 +78,8 @@ class InverseGaussian(Family):
         return jnp.where(finite, 0.5 * self.shape / self.mean * (u / (1 + root)) ** 2, jnp.inf)
 
     def _distance(self, point: Array) -> Array:
-        # twice E(c − x)⁺ for c below the mean and twice E(x − c)⁺ above it; x is weighted by x / mean as mean² / x is
-        # by 1
-        within = point > 0
-        c = jnp.where(within, point, self.mean)
-        (low, high), (other_low, other_high) = self.tails(c), self.tails(self.mean * (self.mean / c))
-        below = c * jnp.exp(low) - self.mean * jnp.exp(other_high)
-        above = self.mean * jnp.exp(other_low) - c * jnp.exp(high)
-        return jnp.where(within, 2 * jnp.maximum(jnp.where(c < self.mean, below, above), 0.0), 0.0)
+        # x is weighted by x / mean as mean² / x is by 1
+        return distance_from(point, self.mean, lambda c: (self.tails(c), self.tails(self.mean * (self.mean / c))[::-1]))
 
     @classmethod
     def start(cls, source: Any) -> Self:

@@ -10,7 +10,7 @@ from jax.scipy.special import ndtri
 from xentjax._numerics import HALF_LOG_2PI
 from xentjax._tails import log_normal_tails
 from xentjax.cumulants import log_cumulant
-from xentjax.families.family import Family
+from xentjax.families.family import Family, distance_from
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import distance, identity, log, log_square, minus_log, square, summarize
@@ -56,14 +56,12 @@ class LogNormal(Family):
         }
 
     def _distance(self, point: Array) -> Array:
-        # twice E(c − x)⁺ for c below the mean and twice E(x − c)⁺ above it; the weight x / mean moves loc by scale²
-        mean, within = self.mean, point > 0
-        c = jnp.where(within, point, mean)
-        z = (jnp.log(c) - self.loc) / self.scale
-        own, other = log_normal_tails(z), log_normal_tails(z - self.scale)
-        below = c * jnp.exp(own[0]) - mean * jnp.exp(other[0])
-        above = mean * jnp.exp(other[1]) - c * jnp.exp(own[1])
-        return jnp.where(within, 2 * jnp.maximum(jnp.where(c < mean, below, above), 0.0), 0.0)
+        def tails(c: Array) -> tuple:
+            # the weight x / mean moves loc by scale²
+            z = (jnp.log(c) - self.loc) / self.scale
+            return log_normal_tails(z), log_normal_tails(z - self.scale)
+
+        return distance_from(point, self.mean, tails)
 
     @classmethod
     def start(cls, source: Any) -> Self:

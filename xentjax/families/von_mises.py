@@ -15,6 +15,7 @@ from xentjax._bessel import bessel_ratio, bessel_ratio_complement, log_bessel_br
 from xentjax._nodes import cut_depth, real_line, stretch_nodes
 from xentjax._numerics import LOG_2PI, log1mexp
 from xentjax.families.family import Family
+from xentjax.families.rejection import accepted
 from xentjax.parameters import Parameter, positive, real
 from xentjax.statistics import direction, scatter, summarize
 from xentjax.supports import CIRCLE
@@ -77,16 +78,13 @@ class VonMises(Family):
         """By rejection from a wrapped Cauchy with the same curvature, which accepts more than half."""
         k = jnp.asarray(self.concentration)
 
-        def draw(state: tuple) -> tuple:
-            key, angle, done = state
-            key, first, second = jax.random.split(key, 3)
-            half = jnp.arctan(jnp.tan(jnp.pi * (jax.random.uniform(first, shape, k.dtype) - 0.5)) / jnp.sqrt(1 + 2 * k))
+        def propose(key: Array) -> tuple[Array, Array]:
+            first, second = jax.random.split(key)
+            half = jnp.arctan(jnp.tan(jnp.pi * (jax.random.uniform(first, (), k.dtype) - 0.5)) / jnp.sqrt(1 + 2 * k))
             # the ratio of the densities, exp(−w) (1 + w) with w = k (1 − cos), is P(gamma with shape 2 > w)
-            good = jax.random.gamma(second, 2.0, shape, k.dtype) > 2 * k * jnp.sin(half) ** 2
-            return key, jnp.where(done, angle, 2 * half), done | good
+            return 2 * half, jax.random.gamma(second, 2.0, (), k.dtype) > 2 * k * jnp.sin(half) ** 2
 
-        start = key, jnp.zeros(shape, k.dtype), jnp.zeros(shape, bool)
-        return wrap(self.loc + jax.lax.while_loop(lambda state: ~jnp.all(state[2]), draw, start)[1])
+        return wrap(self.loc + accepted(propose, key, shape))
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         k = jnp.asarray(self.concentration)
