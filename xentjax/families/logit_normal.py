@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import erf, ndtri
 
+from xentjax._nodes import legendre
 from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
 from xentjax._tails import log_normal_tails
 from xentjax.families.family import Family
@@ -33,7 +34,7 @@ from xentjax.supports import UNIT_INTERVAL
 _SIDE = 96
 _TRAPEZOID = np.linspace(-9.0, 9.0, 2 * _SIDE)
 _STEP = 18 / (2 * _SIDE - 1)
-_LEGENDRE = [20 + 20 * np.polynomial.legendre.leggauss(_SIDE)[0], 20 * np.polynomial.legendre.leggauss(_SIDE)[1]]
+_LEGENDRE = [40 * v for v in legendre(_SIDE)]
 
 
 class LogitNormal(Family):
