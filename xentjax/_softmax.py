@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import _polynomial as polynomial
+from xentjax._numerics import polynomial
 
 
 def below_max(logits: Array) -> Array:
