@@ -154,6 +154,19 @@ def test_no_interval_without_a_minimum():
     assert np.isnan(profile_interval(fit, x, "rate")).all()
 
 
+def two_wells(params, x):
+    a = params["a"]
+    return -0.5 * (a * a - 1) ** 2 - 0.3 * a + 0 * x
+
+
+def test_no_interval_around_a_local_minimum():
+    x = np.zeros(2)
+    low, high = (xj.fit_mle(xj.Density({"a": a}, two_wells), x).check() for a in (-1.0, 1.0))
+    assert low.cross_entropy < high.cross_entropy
+    assert np.isnan(profile_interval(high, x, "a")).all()
+    assert np.isfinite(profile_interval(low, x, "a")).all()
+
+
 def test_what_cannot_be_asked():
     x = BATCH[4]
     fit = xj.fit_mle(xj.Gamma, x)

@@ -38,7 +38,8 @@ def profile_interval(
       level: the probability with which the interval covers ψ, in large samples from the model.
 
     Returns:
-      Two numbers []. NaN where the fit did not converge, or an end was not found. Works under `jit` and `vmap`.
+      Two numbers []. NaN where the fit did not converge, an end was not found, or a better fit was met on the way,
+      so that this one is a local minimum: start it elsewhere. Works under `jit` and `vmap`.
 
     Raises:
       ValueError: a name that is not that of a free parameter of one number, other data, or a level that is none.
@@ -67,7 +68,8 @@ def profile(fit: Fit, data: Any, name: str, values: Any, *, weights: Any = None)
         H(ψ) = min over the other parameters of H(p̃, q_θ), in nats per observation.
 
     Its minimum is `fit.cross_entropy`; 2 n (H(ψ) − H(θ̂)) is the likelihood-ratio statistic of the value ψ. Values are
-    visited outwards from the estimate, each minimum starting at its neighbour's.
+    visited outwards from the estimate, each minimum starting at its neighbour's; one below `fit.cross_entropy` says
+    that the fit is a local minimum only.
 
     Args:
       fit: a fit to data; parameters that it held stay held.
@@ -154,6 +156,7 @@ class _Search(NamedTuple):
     last: Array  # the last at which there was a minimum
     excess: Array  # the root of the likelihood ratio there, minus the limit
     others: Array  # the other coordinates there [m]
+    dip: Array  # the least at which there was a better fit than the fit
     moved: Array
     steps: Array
     done: Array
@@ -165,12 +168,11 @@ def _ends(fit: Fit, source: Empirical, level: Any, index: Array) -> tuple[Any, A
     """The models at both ends, with a leading axis [2], and whether an end is never reached [2]."""
     path = _path(fit, source, index)
     limit = -jax.scipy.special.ndtri((1 - jnp.asarray(level, path.center.dtype)) / 2)
-
-    def end(sign: Array) -> tuple[Any, Array]:
-        coordinate, never = _end(fit, path, sign, limit)
-        return path.model(jnp.where(fit.converged, coordinate, jnp.nan), path.others), never & fit.converged
-
-    return jax.vmap(end)(jnp.array([-1.0, 1.0], path.center.dtype))
+    signs = jnp.array([-1.0, 1.0], path.center.dtype)
+    coordinates, never = jax.vmap(lambda sign: _end(fit, path, sign, limit))(signs)
+    sound = fit.converged & ~jnp.any(jnp.isnan(coordinates))
+    coordinates = jnp.where(sound, coordinates, jnp.nan)
+    return jax.vmap(lambda coordinate: path.model(coordinate, path.others))(coordinates), never & sound
 
 
 def _end(fit: Fit, path: _Path, sign: Array, limit: Array) -> tuple[Array, Array]:
@@ -181,24 +183,31 @@ def _end(fit: Fit, path: _Path, sign: Array, limit: Array) -> tuple[Array, Array
     def body(s: _Search) -> _Search:
         start = s.others + sign * (s.at - s.last) * path.slopes
         value, others = path.minimum(path.center + sign * s.at, start)
-        excess = jnp.sqrt(jnp.maximum(2 * total * (value - fit.cross_entropy), 0.0)) - limit
-        usable = jnp.isfinite(excess)
+        ratio = 2 * total * (value - fit.cross_entropy)
+        excess = jnp.sqrt(jnp.maximum(ratio, 0.0)) - limit
+        # a better fit than the fit: beyond the end it does not matter; before it there is no interval
+        better = ratio < -0.01 * limit**2 - limit * noise
+        usable = jnp.isfinite(excess) & ~better
         low = jnp.where(usable & (excess < 0), s.at, s.low)
         high = jnp.where(usable & (excess >= 0), s.at, s.high)
         # twice the distance brings less than a thousandth of what is missing: floats end before a thousand doublings
         doubled = (s.at > 1.99 * s.last) & (s.at > 0.99 * first)
-        never = usable & (high == jnp.inf) & doubled & (excess - s.excess < -1e-3 * excess)
+        never = usable & (high == jnp.inf) & doubled & (jnp.abs(excess - s.excess) < -1e-3 * excess)
         new = jnp.where(usable, _next(s, excess, low, high), 0.5 * (s.last + s.at))
         moved = jnp.abs(new - s.at)
         done = never | (moved <= 0.1 * eps**0.5 * s.at) | (jnp.abs(excess) <= noise)
+        dip = jnp.where(better, jnp.minimum(s.dip, s.at), s.dip)
         last, excess = jnp.where(usable, s.at, s.last), jnp.where(usable, excess, s.excess)
         others = jnp.where(usable, others, s.others)
-        return _Search(new, low, high, last, excess, others, moved, s.steps + 1, done, never)
+        return _Search(new, low, high, last, excess, others, dip, moved, s.steps + 1, done, never)
 
     zero, no = jnp.zeros_like(limit), jnp.asarray(False)
-    start = _Search(first, zero, zero + jnp.inf, zero, -limit, path.others, zero + jnp.inf, jnp.asarray(0), no, no)
+    far = zero + jnp.inf
+    start = _Search(first, zero, far, zero, -limit, path.others, far, far, jnp.asarray(0), no, no)
     end = jax.lax.while_loop(lambda s: ~s.done & (s.steps < _OUTER_STEPS), body, start)
-    return jnp.where(end.done, path.center + sign * end.at, jnp.nan), end.never
+    # a search that was stopped by a dip ends just before it
+    found = end.done & (end.at < (1 - 10 * eps**0.5) * end.dip)
+    return jnp.where(found, path.center + sign * end.at, jnp.nan), end.never
 
 
 def _next(s: _Search, excess: Array, low: Array, high: Array) -> Array:
