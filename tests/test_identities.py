@@ -278,6 +278,19 @@ def test_float32_fit_is_within_1e_6_nats_of_the_minimum(name):
     np.testing.assert_allclose(found.cross_entropy, exact.cross_entropy, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "name", ["Cauchy", "GeneralizedPareto", "Gumbel", "InverseGaussian", "Logistic", "Normal", "Rayleigh"]
+)
+def test_float32_fits_have_no_units(name):
+    x, weights = draw(name).astype(np.float32), np.ones(N, np.float32)
+    own = fit(name, x, weights).check()
+    for exponent in (-56, -27, 27, 56):  # factors of 1e-17 to 1e17, which round nothing
+        found = fit(name, np.ldexp(x, exponent), weights).check()
+        moved = float(found.cross_entropy) - exponent * np.log(2)
+        # roundings of the logarithm of the scale, up to 40
+        np.testing.assert_allclose(moved, own.cross_entropy, atol=8 * 40 * np.finfo(np.float32).eps)
+
+
 @pytest.mark.parametrize("name", ["Gamma", "Weibull"])
 def test_vmap_of_fits_is_fits_one_by_one(name):
     lanes = jax.vmap(lambda x: xj.fit_mle(TABLE[name][0], x))(np.stack([draw(name, seed) for seed in range(4)]))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
-from xentjax._numerics import linear_minus_log, log_ratio, polynomial
+from xentjax._numerics import linear_minus_log, log_ratio, polynomial, quotient
 
 # Taylor coefficients of (eˣ − 1 − x) / x², and of the derivative of (eˣ − 1 − x) / x; what is left off is below 1e-17.
 _EXCESS = [1 / math.factorial(k + 2) for k in range(17)]
@@ -59,18 +59,6 @@ def _deformed_log_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 
 deformed_log.defjvp(_deformed_log_jvp, symbolic_zeros=True)
-
-
-@jax.custom_jvp
-def quotient(x: Array, y: Array) -> Array:
-    """x / y, whose derivative does not form y², which leaves the range of floats before y does."""
-    return x / y
-
-
-@quotient.defjvp
-def _(primals: tuple, tangents: tuple) -> tuple:
-    (x, y), (dx, dy) = primals, tangents
-    return quotient(x, y), dx / y - (x / y) * (dy / y)
 
 
 def _absent(p: Array, q: Array) -> tuple[Array, Array, Array, Array]:

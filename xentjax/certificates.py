@@ -91,8 +91,8 @@ def _units(g: Array, hessian: Array, diagonal: Array, reach: Array) -> Array:
     # a positive definite matrix has couplings below the root, so that only others are changed
     least = jnp.sqrt(jnp.abs(g) / reach + jnp.finfo(g.dtype).tiny)
     unit = jnp.maximum(jnp.maximum(root, jnp.max(coupling, -1)), least)
-    # a coordinate without slope or curvature is not to blow up the rounding of its couplings
-    return jnp.maximum(unit, jnp.finfo(g.dtype).eps ** 0.5 * jnp.max(unit))
+    # a coordinate without curvature is not to blow up the rounding of its couplings
+    return jnp.where(root > 0, unit, jnp.maximum(unit, jnp.finfo(g.dtype).eps ** 0.5 * jnp.max(unit)))
 
 
 def _eigen(matrix: Array) -> tuple[Array, Array]:

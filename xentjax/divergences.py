@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from xentjax._divergence_terms import mixture_term, power_term, quotient, wide
-from xentjax._numerics import relative_entropy_term
+from xentjax._divergence_terms import mixture_term, power_term, wide
+from xentjax._numerics import quotient, relative_entropy_term
 from xentjax.information import counted, pair, probabilities
 
 

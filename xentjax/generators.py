@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from xentjax._divergence_terms import quotient, wide
+from xentjax._divergence_terms import wide
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES
-from xentjax._numerics import relative_difference
+from xentjax._numerics import quotient, relative_difference
 from xentjax.divergences import over_outcomes
 from xentjax.information import pair
 

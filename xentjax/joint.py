@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax._divergence_terms import log_to_total, quotient, wide
-from xentjax._numerics import relative_entropy_term, xlogy
+from xentjax._divergence_terms import log_to_total, wide
+from xentjax._numerics import quotient, relative_entropy_term, xlogy
 from xentjax.information import probabilities
 
 Variables = int | str | Sequence[int | str]

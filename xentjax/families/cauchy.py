@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, quotient
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.families.laplace import sample_quantile
@@ -41,7 +41,7 @@ class Cauchy(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
+        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
         # z² may overflow: 1 + z² = z² (1 + 1 / z²)
         far = jnp.abs(z) > 1
         near, large = jnp.where(far, 0.0, z), jnp.abs(jnp.where(far, z, 1.0))

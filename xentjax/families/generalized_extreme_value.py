@@ -8,7 +8,7 @@ from jax import Array
 
 from xentjax._gamma import digamma, log_gamma, trigamma
 from xentjax._nodes import NODES, WEIGHTS
-from xentjax._numerics import EULER_GAMMA, as_float, expm1_minus, expm1_ratio, log1p_over
+from xentjax._numerics import EULER_GAMMA, as_float, expm1_minus, expm1_ratio, log1p_over, quotient
 from xentjax.families.family import Family, within_support
 from xentjax.families.gumbel import Gumbel, gumbel_tails
 from xentjax.families.laplace import sample_quantile
@@ -65,7 +65,7 @@ class GeneralizedExtremeValue(Family):
 
     def _standard(self, x: Array) -> Array:
         """The value of the standard Gumbel distribution that x is made from."""
-        z = (x - self.loc) / self.scale
+        z = quotient(x - self.loc, self.scale)
         return z * log1p_over(self.shape * z)
 
     def expectations(self) -> dict:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._gamma import log_gamma
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, quotient
 from xentjax._tails import log_gamma_tails
 from xentjax.families.family import Family, within_support
 from xentjax.families.gamma import Gamma
@@ -45,7 +45,7 @@ class GeneralizedNormal(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
+        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
         return within_support(within, x, -self._power(jnp.abs(z)) - self._log_norm())
 
     def _log_norm(self) -> Array:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._gamma import digamma_gap, log_gamma_rise, small_digamma_gap, small_trigamma, trigamma
-from xentjax._numerics import EULER_GAMMA, as_float, expm1_ratio, log1mexp, log1p_over
+from xentjax._numerics import EULER_GAMMA, as_float, expm1_ratio, log1mexp, log1p_over, quotient
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive, real
@@ -53,7 +53,7 @@ class GeneralizedPareto(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.contains(x)
-        z = jnp.where(within, x, self.interior) / self.scale
+        z = quotient(jnp.where(within, x, self.interior), self.scale)
         w = self.shape * z
         # the upper end, or what rounds to it
         end = w <= -1

@@ -9,7 +9,7 @@ from jax import Array
 from jax.scipy.special import exp1
 
 from xentjax._gamma import log_gamma_rise
-from xentjax._numerics import EULER_GAMMA, expm1_minus, linear_minus_log, log1mexp, polynomial
+from xentjax._numerics import EULER_GAMMA, expm1_minus, linear_minus_log, log1mexp, polynomial, quotient
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive, real
@@ -46,7 +46,7 @@ class Gumbel(Family):
         return (identity, exponential(-1 / jnp.asarray(self.scale)))
 
     def log_prob_of(self, x: Array, spread: Array) -> Array:
-        z = (x - self.loc) / self.scale
+        z = quotient(x - self.loc, self.scale)
         # one exponential: its factors may leave the range of floats where the product does not
         return -z - jnp.exp(jnp.log1p(spread) - z) - jnp.log(self.scale)
 

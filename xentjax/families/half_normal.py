@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import erfinv, ndtri
 
+from xentjax._numerics import quotient
 from xentjax.families.gamma_power import GammaPower
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import Parameter, positive
@@ -39,8 +40,9 @@ class HalfNormal(GammaPower):
         return jnp.full_like(self.scale, 0.5), 2**0.5 * self.scale, 2
 
     def log_prob_of(self, x: Array, variance: Array) -> Array:
-        z = x / self.scale
-        return 0.5 * math.log(2 / math.pi) - jnp.log(self.scale) - 0.5 * (z * z + variance / self.scale / self.scale)
+        z = quotient(x, self.scale)
+        relative = quotient(quotient(variance, self.scale), self.scale)
+        return 0.5 * math.log(2 / math.pi) - jnp.log(self.scale) - 0.5 * (z * z + relative)
 
     @classmethod
     def start(cls, source: Any) -> Self:

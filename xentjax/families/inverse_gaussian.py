@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._nodes import cut_depth, stretch_nodes
-from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log
+from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log, quotient
 from xentjax._tails import in_order
 from xentjax.cumulants import cumulant, inverse, log_cumulant
 from xentjax.families.family import Family, distance_from
@@ -47,7 +47,7 @@ class InverseGaussian(Family):
 
     def log_prob_of(self, x: Array, gap: Array, spread: Array) -> Array:
         # E (x − mean)² / (mean² x), from the mean and E 1/x − 1 / E x
-        relative = x / self.mean - 1
+        relative = quotient(x, self.mean) - 1
         distance = relative * relative / x + spread
         value = 0.5 * jnp.log(self.shape) - HALF_LOG_2PI - 1.5 * (jnp.log(x) - gap) - 0.5 * self.shape * distance
         return unless_infinite(x, value)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import expm1_minus, linear_minus_log
+from xentjax._numerics import expm1_minus, linear_minus_log, quotient
 from xentjax.cumulants import cumulant
 from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
@@ -47,7 +47,7 @@ class Laplace(Family):
         return (identity, distance(self.loc))
 
     def log_prob_of(self, x: Array, spread: Array) -> Array:
-        return -(jnp.abs(x - self.loc) + spread) / self.scale - jnp.log(2 * self.scale)
+        return -quotient(jnp.abs(x - self.loc) + spread, self.scale) - jnp.log(2 * self.scale)
 
     def expectations(self) -> dict:
         return {identity: self.loc, square: self.variance, distance: self._distance, cumulant: self._cumulant}

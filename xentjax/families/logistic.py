@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import softplus
 
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, quotient
 from xentjax.cumulants import cumulant, log_gamma_cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive, real
@@ -39,7 +39,7 @@ class Logistic(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
+        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
         return within_support(within, x, -z - 2 * softplus(-z) - jnp.log(self.scale))
 
     def expectations(self) -> dict:

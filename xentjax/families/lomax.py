@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import EULER_GAMMA, as_float, log1mexp
+from xentjax._numerics import EULER_GAMMA, as_float, log1mexp, quotient
 from xentjax.families.burr_xii import burr_expectations
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive
@@ -43,7 +43,7 @@ class Lomax(Family):
         x = as_float(x)
         within = self.support.contains(x)
         a = jnp.asarray(self.concentration)
-        log1p = jnp.log1p(jnp.where(within, x, self.interior) / self.scale)
+        log1p = jnp.log1p(quotient(jnp.where(within, x, self.interior), self.scale))
         return within_support(within, x, jnp.log(a) - jnp.log(self.scale) - (a + 1) * log1p)
 
     def expectations(self) -> dict:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._numerics import quotient
 from xentjax.families.gamma_power import GammaPower, unless_infinite
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import Parameter, positive
@@ -35,8 +36,9 @@ class Maxwell(GammaPower):
         return jnp.full_like(self.scale, 1.5), 2**0.5 * self.scale, 2
 
     def log_prob_of(self, x: Array, variance: Array, gap: Array) -> Array:
-        z = x / self.scale
-        exponent = 2 * (jnp.log(x) - gap) - 0.5 * (z * z + variance / self.scale / self.scale)
+        z = quotient(x, self.scale)
+        relative = quotient(quotient(variance, self.scale), self.scale)
+        exponent = 2 * (jnp.log(x) - gap) - 0.5 * (z * z + relative)
         return unless_infinite(x, exponent - 3 * jnp.log(self.scale) + 0.5 * math.log(2 / math.pi))
 
     @classmethod

@@ -9,7 +9,7 @@ from jax import Array
 from jax.scipy.special import erfinv, ndtri
 
 from xentjax._gamma import log_gamma_rise
-from xentjax._numerics import EULER_GAMMA, HALF_LOG_2PI, expm1_minus, linear_minus_log, log1mexp
+from xentjax._numerics import EULER_GAMMA, HALF_LOG_2PI, expm1_minus, linear_minus_log, log1mexp, quotient
 from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
 from xentjax.families.family import Family
@@ -46,7 +46,7 @@ class Moyal(Family):
         return (identity, exponential(-1 / jnp.asarray(self.scale)))
 
     def log_prob_of(self, x: Array, spread: Array) -> Array:
-        z = (x - self.loc) / self.scale
+        z = quotient(x - self.loc, self.scale)
         # one exponential: its factors may leave the range of floats where the product does not
         return -0.5 * (z + jnp.exp(jnp.log1p(spread) - z)) - jnp.log(self.scale) - HALF_LOG_2PI
 

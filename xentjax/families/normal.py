@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import erf, ndtri
 
-from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
+from xentjax._numerics import HALF_LOG_2PI, linear_minus_log, quotient
 from xentjax._tails import log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
@@ -39,8 +39,9 @@ class Normal(Family):
     statistics = (identity, square)
 
     def log_prob_of(self, x: Array, variance: Array) -> Array:
-        z = (x - self.loc) / self.scale
-        return -0.5 * (z * z + variance / self.scale**2) - jnp.log(self.scale) - HALF_LOG_2PI
+        z = quotient(x - self.loc, self.scale)
+        relative = quotient(quotient(variance, self.scale), self.scale)
+        return -0.5 * (z * z + relative) - jnp.log(self.scale) - HALF_LOG_2PI
 
     def expectations(self) -> dict:
         variance = self.variance

@@ -6,7 +6,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import log1mexp
+from xentjax._numerics import log1mexp, quotient
 from xentjax.families.gamma_power import GammaPower, unless_infinite
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import Parameter, positive
@@ -37,8 +37,9 @@ class Rayleigh(GammaPower):
         return jnp.ones_like(self.scale), 2**0.5 * self.scale, 2
 
     def log_prob_of(self, x: Array, variance: Array, gap: Array) -> Array:
-        z = x / self.scale
-        value = jnp.log(x) - gap - 2 * jnp.log(self.scale) - 0.5 * (z * z + variance / self.scale / self.scale)
+        z = quotient(x, self.scale)
+        relative = quotient(quotient(variance, self.scale), self.scale)
+        value = jnp.log(x) - gap - 2 * jnp.log(self.scale) - 0.5 * (z * z + relative)
         return unless_infinite(x, value)
 
     @classmethod

@@ -9,7 +9,7 @@ from jax import Array
 from jax.scipy.special import erf
 
 from xentjax._nodes import cut_depth, stretch_nodes
-from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log, log1mexp, polynomial
+from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log, log1mexp, polynomial, quotient
 from xentjax._tails import log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
@@ -52,7 +52,7 @@ class SkewNormal(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
+        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
         skew = math.log(2) + log_normal_tails(self.shape * z)[0]
         return within_support(within, x, -0.5 * z * z - HALF_LOG_2PI + skew - jnp.log(self.scale))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._gamma import digamma_gap_drop, log_gamma_half_step
-from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log
+from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log, quotient
 from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.cauchy import infinite_cumulant
@@ -71,7 +71,7 @@ class StudentT(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = (jnp.where(within, x, 0.0) - self.loc) / self.scale
+        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
         # so far out that 1 + z² / df is z² / df the kernel is a power
         size, far = jnp.abs(z), _far(z)
         power = (self.df + 1) * jnp.log(jnp.maximum(size, far) / far)
