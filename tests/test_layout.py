@@ -39,7 +39,7 @@ LEVELS = [
     {"sources", "information", "divergences", "powers", "generators", "joint"},
     {"families"},
     {"models"},
-    {"certificates", "minimization", "objectives", "results", "admission", "estimation"},
+    {"certificates", "statuses", "diagnosis", "minimization", "objectives", "results", "admission", "estimation"},
     {"inference"},
 ]
 # Methods of a fit lead to what is made of fits. They import it when called, so that nothing goes in circles at import.

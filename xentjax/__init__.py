@@ -136,8 +136,9 @@ from xentjax.powers import (
     tsallis_entropy,
 )
 from xentjax.records import record, static
-from xentjax.results import Fit, Minimum, Status
+from xentjax.results import Fit, Minimum
 from xentjax.sources import Empirical, monte_carlo, quadrature
+from xentjax.statuses import Status
 
 __version__ = "0.1.0"
 

@@ -18,8 +18,9 @@ from xentjax._numerics import as_float
 from xentjax.information import probabilities
 from xentjax.minimization import check_limits
 from xentjax.parameters import check_names, named_leaves
-from xentjax.results import ADVICE, Fit, Status
+from xentjax.results import Fit
 from xentjax.sources import Empirical, check_points, check_weights, num_points
+from xentjax.statuses import ADVICE, Status
 from xentjax.supports import Support, reaches_beyond
 
 

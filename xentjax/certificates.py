@@ -59,7 +59,7 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     # unit diagonal first: the decomposition is then as accurate for parameters of any units
     diagonal = jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1))
     unit = _units(g, hessian, diagonal, reach)
-    values, vectors = _eigen(hessian / (unit[:, None] * unit[None, :]))
+    values, vectors = symmetric_eigen(hessian / (unit[:, None] * unit[None, :]))
     slopes = (g / unit) @ vectors
     largest = jnp.max(jnp.abs(values))
     size = jnp.where(largest > 0, jnp.maximum(jnp.abs(values), eps * g.shape[0] * largest), 1.0)
@@ -95,7 +95,7 @@ def _units(g: Array, hessian: Array, diagonal: Array, reach: Array) -> Array:
     return jnp.where(root > 0, unit, jnp.maximum(unit, jnp.finfo(g.dtype).eps ** 0.5 * jnp.max(unit)))
 
 
-def _eigen(matrix: Array) -> tuple[Array, Array]:
+def symmetric_eigen(matrix: Array) -> tuple[Array, Array]:
     """Eigenvalues and vectors of a symmetric matrix; up to 2 by 2 by formula, which batches and compiles well."""
     size = matrix.shape[0]
     if size == 1:

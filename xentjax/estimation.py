@@ -15,11 +15,13 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from xentjax import admission
-from xentjax.minimization import run, verdict
+from xentjax.diagnosis import diagnose
+from xentjax.minimization import gap_tolerance, run
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
-from xentjax.results import Fit, Status
+from xentjax.results import Fit
 from xentjax.sources import Empirical
+from xentjax.statuses import Status
 
 
 def fit_mle(
@@ -134,16 +136,18 @@ def _fit(
     free, constrain = unconstrain(model, names)
     # with a parameter held, equal observations may have a maximum
     degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))
-    best, status, steps = run(cross_entropy_objective(constrain, model, source), free, optimizer, tol, max_steps)
+    best, status, steps, settled = run(
+        cross_entropy_objective(constrain, model, source), free, optimizer, tol, max_steps
+    )
     _, unravel = ravel_pytree(free)
     found = constrain(unravel(best.point))
-    status = verdict(found, names, best, unravel, status)
+    status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
     status = jnp.where(degenerate, Status.BAD_START, status)
     unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
     status = jnp.where(admission.covered(model, source), status, unseen)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
-    return Fit(found, best.value, best.gap, status, steps, best.hessian, total, names)
+    return Fit(found, best.value, best.gap, status, steps, best.hessian, total, going, names)
 
 
 def _settle(model: Any, source: Any, held: dict, names: tuple) -> Any:

@@ -16,8 +16,10 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import DENSE_LIMIT, Certificate, certify
-from xentjax.parameters import check_held, inside, leaving, unconstrain
-from xentjax.results import Minimum, Status
+from xentjax.diagnosis import diagnose
+from xentjax.parameters import check_held, unconstrain
+from xentjax.results import Minimum
+from xentjax.statuses import Status
 
 
 class NewtonState(NamedTuple):
@@ -167,33 +169,35 @@ def _minimize(
     objective: Callable, model: Any, args: tuple, fixed: tuple, optimizer: Any, tol: Any, max_steps: Any
 ) -> Minimum:
     free, constrain = unconstrain(model, fixed)
-    best, status, steps = run(lambda u: objective(constrain(u), *args), free, optimizer, tol, max_steps)
+    best, status, steps, settled = run(lambda u: objective(constrain(u), *args), free, optimizer, tol, max_steps)
     _, unravel = ravel_pytree(free)
     found = constrain(unravel(best.point))
-    return Minimum(found, best.value, best.gap, verdict(found, fixed, best, unravel, status), steps, best.hessian)
+    status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
+    return Minimum(found, best.value, best.gap, status, steps, best.hessian, going, fixed)
 
 
-def verdict(found: Any, fixed: Collection[str], best: Certificate, unravel: Callable, status: Array) -> Array:
-    """BOUNDARY in place of CONVERGED where the parameters left their support, or are still on their way to its edge."""
-    # at a minimum inside the steps shrink with the gap; on the way to an edge they stay of the order of one e-fold
-    edge = ~inside(found) | leaving(found, fixed, unravel(best.full))
-    return jnp.where((status == Status.CONVERGED) & edge, Status.BOUNDARY, status)
+def gap_tolerance(tol: Any, dtype: Any) -> Array:
+    """The gap to reach, in nats."""
+    eps = float(jnp.finfo(dtype).eps)
+    return jnp.asarray((eps if eps > 1e-10 else 1e-12) if tol is None else tol, dtype)
 
 
 def run(
     objective: Callable[[Any], Array], free: Any, optimizer: Any, tol: Any, max_steps: Any
-) -> tuple[Certificate, Array, Array]:
-    """Minimise over unconstrained parameters; the best certified point, how it ended, and after how many steps."""
+) -> tuple[Certificate, Array, Array, Array]:
+    """Minimise over unconstrained parameters.
+
+    The best certified point, how it ended, after how many steps, and whether the last digits were brought in.
+    """
     point, unravel = ravel_pytree(free)
-    if tol is None:
-        eps = jnp.finfo(point.dtype).eps
-        tol = jnp.asarray(eps if eps > 1e-10 else 1e-12, point.dtype)
+    tol = gap_tolerance(tol, point.dtype)
     if point.shape[0] == 0:
         value = objective(free)
         zero, point = jnp.zeros_like(value), point.astype(value.dtype)
         hessian = jnp.zeros((0, 0), value.dtype)
         done = Certificate(point, value, zero, point, zero, zero, zero, jnp.asarray(True), point, hessian)
-        return done, jnp.where(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START), jnp.asarray(0)
+        status = jnp.where(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START)
+        return done, status, jnp.asarray(0), jnp.asarray(True)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
     # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
     certified = isinstance(jax.eval_shape(optimizer.init, free), NewtonState)
@@ -232,7 +236,7 @@ def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps:
 
 def _run_newton(
     optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: Any
-) -> tuple[Certificate, Array, Array]:
+) -> tuple[Certificate, Array, Array, Array]:
     def body(carry: tuple) -> tuple:
         params, state, settled, _ = carry
         settled = settled + _settling(state.best, tol, state.evaluations == 0)
@@ -244,13 +248,13 @@ def _run_newton(
         return optax.apply_updates(params, updates), state, settled, status
 
     start = (unravel(point), optimizer.init(unravel(point)), jnp.asarray(0), jnp.asarray(RUNNING))
-    _, state, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
-    return state.best, status, state.evaluations
+    _, state, settled, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
+    return state.best, status, state.evaluations, settled >= SETTLED
 
 
 def _run_other(
     optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: Any
-) -> tuple[Certificate, Array, Array]:
+) -> tuple[Certificate, Array, Array, Array]:
     """Any optax transformation: `CHECK_EVERY` updates, then a certificate, until the gap is closed."""
     radius = jnp.ones((), point.dtype)
 
@@ -290,8 +294,8 @@ def _run_other(
         jnp.asarray(True),
         jnp.asarray(RUNNING),
     )
-    _, _, best, steps, _, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
-    return best, status, steps
+    _, _, best, steps, settled, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
+    return best, status, steps, settled >= SETTLED
 
 
 def check_limits(function: str, optimizer: Any, tol: Any, max_steps: int) -> None:

@@ -29,7 +29,6 @@ from xentjax.supports import (
     SIMPLEX,
     UNIT_INTERVAL,
     Support,
-    append_zero,
     numbers_above,
     numbers_between,
 )
@@ -174,6 +173,11 @@ def named_leaves(model: Any) -> list[NamedLeaf]:
     return leaves
 
 
+def entry_name(name: str, index: tuple[int, ...]) -> str:
+    """The name of one number of a parameter: "rate", "components.loc[0]"."""
+    return name + (f"[{', '.join(map(str, index))}]" if index else "")
+
+
 def replace_leaves(model: Any, leaves: Collection[Any]) -> Any:
     """The model with other leaves, in the order of `named_leaves`."""
     return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(model), leaves)
@@ -274,19 +278,3 @@ def _allowed(supports: tuple[Support, ...], values: list[Array]) -> Array:
     pairs = zip(supports, values, strict=True)
     checks = [jnp.all((support.closed or support.contains)(value)) for support, value in pairs]
     return jnp.stack(checks) if checks else jnp.ones(0, bool)
-
-
-def leaving(model: Any, fixed: Collection[str], steps: dict[str, Array]) -> Array:
-    """Whether one of these steps in unconstrained coordinates still moves a parameter by a tenth of an e-fold."""
-    moves = [
-        jnp.any(_range(steps[leaf.name]) > 0.1) if leaf.support.ndim else jnp.any(jnp.abs(steps[leaf.name]) > 0.1)
-        for leaf in named_leaves(model)
-        if leaf.name in steps and leaf.support.relative and leaf.name not in fixed
-    ]
-    return jnp.any(jnp.stack(moves)) if moves else jnp.asarray(False)
-
-
-def _range(step: Array) -> Array:
-    """How far apart the entries of a vector move, the last of which is held at 0."""
-    whole = append_zero(step)
-    return jnp.max(whole, -1) - jnp.min(whole, -1)

@@ -1,7 +1,6 @@
 """What a fit and a minimisation return, and how it ended."""
 
 import abc
-import enum
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -10,42 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax.diagnosis import in_words
 from xentjax.parameters import named_leaves
 from xentjax.records import record, static
-
-
-class Status(enum.IntEnum):
-    """How a fit ended. Only CONVERGED is a success."""
-
-    CONVERGED = 0
-    MAX_STEPS = 1
-    STALLED = 2
-    DIVERGED = 3
-    BAD_START = 4
-    BAD_DATA = 5
-    BOUNDARY = 6
-
-
-ADVICE = {
-    Status.CONVERGED: "converged",
-    Status.MAX_STEPS: "the steps ran out before the gap was closed; raise max_steps, or leave optimizer=None",
-    Status.STALLED: (
-        "no step lowers the objective any more, yet the gap is above the tolerance; the likelihood may be flat (a "
-        "parameter that does not matter), unbounded or have a kink: start elsewhere, hold a parameter with fixed=, "
-        "or use float64"
-    ),
-    Status.DIVERGED: (
-        "the parameters or the objective left the finite numbers; lower the learning rate, or leave optimizer=None"
-    ),
-    Status.BAD_START: (
-        "the objective or its derivatives are not finite at the start; the data may be constant, too few, or outside "
-        "the support, or the starting values at its edge"
-    ),
-    Status.BAD_DATA: "the data hold a NaN, a value outside the support of the model, or weights that are no weights",
-    Status.BOUNDARY: (
-        "the parameters ran to the edge of their support, where no minimum lies inside; a simpler model may fit as well"
-    ),
-}
+from xentjax.statuses import ADVICE, Status
 
 
 class _Outcome:
@@ -53,6 +20,8 @@ class _Outcome:
 
     status: Array
     gap: Array
+    going: Array
+    fixed: tuple[str, ...]
     _unit = ""
 
     @property
@@ -73,8 +42,13 @@ class _Outcome:
             gap = np.atleast_1d(np.asarray(self.gap))[first]
             where = "" if status.size == 1 else f" in {failed.size} of {status.size} lanes, first in lane {first}"
             code = Status(int(status[first]))
+            lanes = jnp.ndim(self.status)
+            model, going = jax.tree.map(
+                lambda a: jnp.reshape(a, (status.size, *jnp.shape(a)[lanes:]))[first], (self._fitted(), self.going)
+            )
+            along = f" ({words})" if (words := in_words(model, self.fixed, code, np.asarray(going))) else ""
             raise RuntimeError(
-                f"{type(self).__name__}.check: found the status {code.name}{where}, with a gap of {gap:.3g}"
+                f"{type(self).__name__}.check: found the status {code.name}{along}{where}, with a gap of {gap:.3g}"
                 f"{self._unit}, but CONVERGED is needed; {ADVICE[code]}."
             )
         return self
@@ -83,10 +57,17 @@ class _Outcome:
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self)):
             return f"{type(self).__name__}(traced)"
         if jnp.ndim(self.status) == 0:
-            return self._text(ADVICE[Status(int(self.status))])
+            code = Status(int(self.status))
+            words = in_words(self._fitted(), self.fixed, code, np.asarray(self.going))
+            along = "among" if code == Status.FLAT else "along"
+            return self._text(ADVICE[code] + (f"\n  {along} {words}" if words else ""))
         codes, counts = np.unique(np.asarray(self.status), return_counts=True)
         lines = [f"  {count}: {ADVICE[Status(int(code))]}" for code, count in zip(codes, counts, strict=True)]
         return "\n".join([f"{counts.sum()} {self._several()}", *lines])
+
+    @abc.abstractmethod
+    def _fitted(self) -> Any:
+        """The model or the pytree of parameters."""
 
     @abc.abstractmethod
     def _several(self) -> str:
@@ -111,6 +92,9 @@ class Minimum(_Outcome):
       status: a `Status`.
       steps: evaluations (Newton) or updates (other optimisers).
       hessian: the Hessian [m, m] in the unconstrained coordinates, or None past 64 of them.
+      going: where the unconstrained coordinates [m] were going if no minimum lies inside: 1 up, −1 down, 0 nowhere;
+        the coordinates that are not determined, if the status is FLAT.
+      fixed: names of the parameters that were held.
     """
 
     params: Any
@@ -119,6 +103,11 @@ class Minimum(_Outcome):
     status: Array
     steps: Array
     hessian: Any
+    going: Array
+    fixed: tuple[str, ...] = static(())
+
+    def _fitted(self) -> Any:
+        return self.params
 
     def _several(self) -> str:
         return "minima"
@@ -143,6 +132,8 @@ class Fit(_Outcome):
       curvature: the Hessian [m, m] of the cross-entropy in the coordinates of `unconstrain(model, fixed)`, in the
         order of `jax.flatten_util.ravel_pytree`; None past 64 parameters.
       observations: their number or the sum of their weights; None when the source is not data.
+      going: where the unconstrained coordinates [m] were going if no maximum lies inside: 1 up, −1 down, 0 nowhere;
+        the coordinates that are not determined, if the status is FLAT.
       fixed: names of the parameters that were held.
     """
 
@@ -153,6 +144,7 @@ class Fit(_Outcome):
     steps: Array
     curvature: Any
     observations: Any
+    going: Array
     fixed: tuple[str, ...] = static(())
     _unit = " nats per observation"
 
@@ -234,6 +226,9 @@ class Fit(_Outcome):
                 "fit to data with fit_mle, or use cross_entropy and curvature, which are per observation."
             )
         return self.observations
+
+    def _fitted(self) -> Any:
+        return self.model
 
     def _several(self) -> str:
         return f"fits of {type(self.model).__name__}"

@@ -22,7 +22,6 @@ from xentjax.inference.matrices import (
     with_units,
 )
 from xentjax.inference.natural_scale import (
-    entry_name,
     errors_in_shape,
     moved,
     natural_slopes,
@@ -30,7 +29,7 @@ from xentjax.inference.natural_scale import (
     spread_of,
 )
 from xentjax.inference.observations import arrays, check_single, compiled, curvature_of, observed
-from xentjax.parameters import NamedLeaf, named_leaves
+from xentjax.parameters import NamedLeaf, entry_name, named_leaves
 from xentjax.records import record, static
 from xentjax.sources import Empirical, num_points
 

@@ -15,11 +15,6 @@ def moved(leaf: NamedLeaf, fixed: tuple[str, ...]) -> bool:
     return leaf.is_parameter and leaf.name not in fixed and leaf.support.free is not None
 
 
-def entry_name(name: str, index: tuple[int, ...]) -> str:
-    """The name of one number of a parameter: "rate", "components.loc[0]"."""
-    return name + (f"[{', '.join(map(str, index))}]" if index else "")
-
-
 def spread_of(slopes: Array, scale: Array, core: Array) -> Array:
     """√(s C sᵀ) for slopes s [..., m] and C = core · scale scaleᵀ."""
     scaled = slopes * jnp.broadcast_to(scale, slopes.shape)

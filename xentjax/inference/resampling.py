@@ -11,15 +11,17 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jax.scipy.special import ndtr, ndtri
 
+from xentjax.diagnosis import diagnose
 from xentjax.inference.covariance import inverse_core, point_scores
 from xentjax.inference.intervals import probability
 from xentjax.inference.observations import check_single, compiled, coordinates, curvature_of, known, observed
-from xentjax.minimization import run, verdict
+from xentjax.minimization import gap_tolerance, run
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
 from xentjax.records import record
-from xentjax.results import Fit, Status
+from xentjax.results import Fit
 from xentjax.sources import Empirical, num_points
+from xentjax.statuses import Status
 
 
 @record
@@ -245,10 +247,11 @@ def refit(fit: Fit, source: Empirical, ends: dict[str, Array]) -> tuple[Any, Arr
     model = _settled(fit, source, ends)
     free, constrain = unconstrain(model, fit.fixed)
     objective = cross_entropy_objective(constrain, model, source)
-    best, status, _ = run(objective, free, None, None, _MAX_STEPS)
+    best, status, _, settled = run(objective, free, None, None, _MAX_STEPS)
     _, unravel = ravel_pytree(free)
     found = constrain(unravel(best.point))
-    return found, verdict(found, fit.fixed, best, unravel, status) == Status.CONVERGED
+    status, _ = diagnose(found, free, best, status, settled, gap_tolerance(None, best.value.dtype))
+    return found, status == Status.CONVERGED
 
 
 # from the fit's model a refit takes less than ten

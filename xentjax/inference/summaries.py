@@ -12,11 +12,11 @@ import numpy as np
 from xentjax.inference.covariance import Covariance, covariance_or_observed
 from xentjax.inference.criteria import aic, bic, num_parameters
 from xentjax.inference.intervals import wald_interval
-from xentjax.inference.natural_scale import entry_name, moved
+from xentjax.inference.natural_scale import moved
 from xentjax.inference.observations import check_single, known
 from xentjax.inference.tables import html_table, text_table
-from xentjax.parameters import NamedLeaf, named_leaves
-from xentjax.results import ADVICE, Status
+from xentjax.parameters import NamedLeaf, entry_name, named_leaves
+from xentjax.statuses import ADVICE, Status
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

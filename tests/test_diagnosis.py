@@ -1,0 +1,136 @@
+"""What a fit says where the likelihood has no maximum inside, or none that the data determine."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import xentjax as xj
+
+Status = xj.Status
+RNG = np.random.default_rng(0)
+N = 50
+X = RNG.normal(size=(N, 3))
+X[:, 0] = 1.0
+COIN = RNG.uniform(size=N) < 1 / (1 + np.exp(-X[:, 1]))
+COLLINEAR = np.stack([X[:, 0], X[:, 1], 2 * X[:, 1] + 1], 1)
+# an intercept and covariates of sizes that differ by 12 orders
+SIZES = X * np.array([1.0, 1e6, 1e-6])
+
+
+@xj.record
+class Logistic:
+    beta: xj.Parameter = xj.real()
+
+    def log_prob(self, point):
+        x, y = point
+        return -jnp.logaddexp(0.0, jnp.where(y, -1, 1) * (x @ self.beta))
+
+
+@xj.record
+class Line:
+    beta: xj.Parameter = xj.real()
+    scale: xj.Parameter = xj.positive(1.0)
+
+    def log_prob(self, point):
+        x, y = point
+        return xj.Normal(x @ self.beta, self.scale).log_prob(y)
+
+
+@jax.jit
+def logistic(x, y):
+    return xj.fit_mle(Logistic(jnp.zeros(3, x.dtype)), (x, y))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "status", "words"),
+    [
+        (X, COIN, Status.CONVERGED, "converged"),
+        (SIZES, COIN, Status.CONVERGED, "converged"),
+        (X, X[:, 1] > 0.1, Status.UNBOUNDED, r"along beta\[0\] → −∞, beta\[1\] → ∞"),
+        (COLLINEAR, COIN, Status.FLAT, r"among beta\[0\], beta\[1\], beta\[2\]"),
+    ],
+    ids=["regular", "sizes", "separated", "collinear"],
+)
+def test_logistic_regression(x, y, status, words) -> None:
+    fit = logistic(x, y)
+    assert fit.status == status
+    with (
+        pytest.raises(AssertionError) if status == Status.CONVERGED else pytest.raises(RuntimeError, match=status.name)
+    ):
+        fit.check()
+        raise AssertionError
+    assert words.replace("\\", "") in str(fit)
+
+
+def test_covariates_of_any_size_give_the_same_fit() -> None:
+    plain, scaled = logistic(X, COIN), logistic(SIZES, COIN)
+    # a dozen digits are left of the sixteen that sums of 50 terms carry
+    np.testing.assert_allclose(np.asarray(scaled.model.beta) * [1.0, 1e6, 1e-6], plain.model.beta, rtol=1e-12)
+    np.testing.assert_allclose(scaled.cross_entropy, plain.cross_entropy, rtol=1e-14)
+
+
+def test_lanes_have_their_own_diagnosis() -> None:
+    lanes = jax.vmap(logistic)(np.stack([X, COLLINEAR, X]), np.stack([COIN, COIN, X[:, 1] > 0.1]))
+    assert lanes.status.tolist() == [Status.CONVERGED, Status.FLAT, Status.UNBOUNDED]
+    assert not lanes.going[0].any()
+    assert lanes.going[1].all()
+    with pytest.raises(
+        RuntimeError, match=r"FLAT \(beta\[0\], beta\[1\], beta\[2\]\) in 2 of 3 lanes, first in lane 1"
+    ):
+        lanes.check()
+
+
+def test_separation_in_float32() -> None:
+    assert logistic(X.astype("float32"), X[:, 1] > 0.1).status == Status.UNBOUNDED
+    assert logistic(X.astype("float32"), COIN).status == Status.CONVERGED
+
+
+UNDERDISPERSED = RNG.binomial(10, 0.9, N)
+SPIKE = xj.Mixture(jnp.array([0.01, 0.99]), xj.Normal(jnp.array([5.0, 0.0]), jnp.array([0.001, 1.0])))
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "status", "words"),
+    [
+        (xj.Poisson, np.zeros(N), Status.BOUNDARY, "along rate → 0"),
+        (xj.NegativeBinomial, UNDERDISPERSED, Status.BOUNDARY, "along dispersion → 0"),  # Poisson is the limit
+        (xj.StudentT, np.linspace(0.0, 1.0, N), Status.UNBOUNDED, "along df → ∞"),  # Normal is the limit
+        (xj.Zeta, np.ones(N), Status.UNBOUNDED, "along exponent → ∞"),
+        (SPIKE, np.append(RNG.normal(size=N - 1), 5.0), Status.UNBOUNDED, "along components.scale[0] → 0"),
+        (Line(jnp.zeros(3)), (X, X @ np.arange(3.0)), Status.UNBOUNDED, "along scale → 0"),  # without an error
+    ],
+    ids=["zeros", "underdispersed", "light tails", "ones", "spike", "exact line"],
+)
+def test_no_maximum_inside(model, data, status, words) -> None:
+    fit = xj.fit_mle(model, data)
+    assert fit.status == status
+    assert words in str(fit)
+
+
+def test_an_estimate_of_exactly_zero_is_a_maximum() -> None:
+    x = np.stack([np.ones(48), np.resize([-1.0, 1.0], 48), np.resize([1.0, 1.0, -1.0, -1.0], 48)], 1)
+    fit = xj.fit_mle(Line(jnp.ones(3)), (x, np.resize([1.0, 1.0, 2.0, 2.0, 0.0, 0.0, 4.0, 4.0], 48)))
+    assert fit.check() is fit
+    assert abs(float(fit.model.beta[1])) < 1e-15
+
+
+def test_parameters_that_do_not_matter_or_only_together() -> None:
+    both = xj.minimize(lambda p: (p["a"] + p["b"] - 1) ** 2 + p["c"] ** 2, {"a": 0.0, "b": 0.0, "c": 1.0})
+    assert both.status == Status.FLAT
+    assert "among a, b\n" in str(both)
+    unused = xj.minimize(lambda p: (p["a"] - 1) ** 2, {"a": 0.0, "b": 2.0})
+    assert unused.status == Status.FLAT
+    assert "among b\n" in str(unused)
+
+
+def test_an_objective_without_a_minimum() -> None:
+    found = xj.minimize(lambda p: p["a"] ** 2 + p["b"], {"a": 1.0, "b": 0.0}, max_steps=300)
+    assert found.status == Status.UNBOUNDED
+    assert "along b → −∞" in str(found)
+
+
+def test_a_saddle_is_left_and_a_start_on_its_ridge_is_no_minimum() -> None:
+    found = xj.minimize(lambda p: p["a"] ** 2 - p["b"] ** 2 + p["b"] ** 4, {"a": 1.0, "b": 0.0})
+    assert found.check() is found
+    assert abs(float(found.params["b"])) == pytest.approx(0.5**0.5, rel=1e-12)

@@ -1,0 +1,112 @@
+"""Diagnosis: what it means that a minimisation ended where it did, and along which coordinates.
+
+At a minimum inside, the last steps square the gap. Where none lies inside, each step takes a constant share of it and
+leads on by about as much as the one before: towards an end of a support, or to infinity. Where the data do not
+determine a direction, the curvature along it is rounding.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.flatten_util import ravel_pytree
+
+from xentjax.certificates import Certificate, symmetric_eigen
+from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, unconstrain
+from xentjax.statuses import Status
+
+
+def diagnose(
+    found: Any, free: dict[str, Array], best: Certificate, status: Array, settled: Array, tol: Array
+) -> tuple[Array, Array]:
+    """The status with its cause, and where each unconstrained coordinate [m] was going: 1 up, −1 down, 0 nowhere.
+
+    Args:
+      found: the model at the best point.
+      free: the unconstrained parameters at the start.
+      best: the certificate there.
+      status: how the loop ended.
+      settled: whether the loop tried to bring in the last digits.
+      tol: the gap that was to be reached.
+    """
+    start, _ = ravel_pytree(free)
+    if start.shape[0] == 0:
+        return status, jnp.zeros(0, jnp.int8)
+    leaves = {leaf.name: leaf for leaf in named_leaves(found)}
+
+    def of_each(property_of: Callable[[NamedLeaf], bool]) -> Array:
+        return ravel_pytree({name: jnp.full(jnp.shape(u), property_of(leaves[name])) for name, u in free.items()})[0]
+
+    relative = of_each(lambda leaf: leaf.support.relative)
+    endless_down, endless_up = of_each(lambda leaf: _endless(leaf, 0)), of_each(lambda leaf: _endless(leaf, 1))
+    closed, unfinished = status == Status.CONVERGED, (status == Status.STALLED) | (status == Status.MAX_STEPS)
+
+    # a coordinate counts if it makes a good part of the step, measured by curvature
+    size = jnp.abs(best.full) * (1.0 if best.hessian is None else jnp.sqrt(jnp.abs(jnp.diagonal(best.hessian))))
+    lost = ~jnp.isfinite(best.point) | (jnp.abs(best.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
+    slow = settled & (best.gap > 0.01 * tol)
+    going_on = relative | (jnp.abs(best.full) > 1e-3 * jnp.abs(best.point))
+    moving = (relative & (jnp.abs(best.full) > 0.1)) | (slow & going_on & (size >= 0.1 * jnp.max(size)))
+    heading = jnp.where(lost & relative, jnp.sign(best.point), -jnp.sign(best.full))
+    flat = _flat(best.hessian)
+    outside = ~inside(found)
+    undetermined = closed & jnp.any(flat) & ~outside & ~slow
+    leaving = closed & ~undetermined & (outside | jnp.any(moving))
+    moving = moving | (outside & lost & relative)
+
+    # what never closed and led further than any data reach
+    reach = jnp.where(relative, 30.0, 1e10 * (1 + jnp.abs(start)))
+    far = ~(jnp.abs(best.point - start) < reach)
+    unbounded = unfinished & jnp.any(far)
+    moving = jnp.where(unbounded, far, moving)
+    heading = jnp.where(unbounded, jnp.sign(best.point - start), heading)
+
+    endless = jnp.any(moving & jnp.where(heading > 0, endless_up, endless_down))
+    limit = jnp.where(unbounded | endless, Status.UNBOUNDED, Status.BOUNDARY)
+    saddle = unfinished & ~unbounded & (best.gap <= tol) & ~best.convex
+    status = jnp.where(leaving | unbounded, limit, jnp.where(undetermined, Status.FLAT, status))
+    status = jnp.where(saddle, Status.SADDLE, status)
+    going = jnp.where(undetermined, flat, jnp.where(leaving | unbounded, moving, False))
+    return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
+
+
+def _endless(leaf: NamedLeaf, side: int) -> bool:
+    """Whether a coordinate can go down (0) or up (1) without the parameter coming to an end of its support."""
+    if leaf.support.ndim:
+        return not leaf.support.relative  # ratios of probabilities end where one of them is 0
+    return math.isinf(leaf.support.high if side else leaf.support.low)
+
+
+def _flat(hessian: Any) -> Array:
+    """The coordinates [m] with a part in a direction whose curvature is rounding."""
+    if hessian is None:
+        return jnp.asarray(False)
+    root = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
+    unit = jnp.where(root > 0, root, 1.0)
+    scaled = jnp.where((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
+    values, vectors = symmetric_eigen(scaled)
+    flat = jnp.abs(values) <= 8 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
+    return jnp.any((jnp.abs(vectors) > 0.1) & flat[None, :], -1)
+
+
+def in_words(model: Any, fixed: Collection[str], status: int, going: np.ndarray) -> str:
+    """Where the coordinates [m] of a model were going: "df → ∞, scale → 0"; of a flat fit the names alone."""
+    leaves, words, at = {leaf.name: leaf for leaf in named_leaves(model)}, [], 0
+    free, _ = unconstrain(model, fixed)
+    for name in sorted(free):  # the order of `ravel_pytree`
+        support, shape = leaves[name].support, np.shape(free[name])
+        part = going[at : (at := at + math.prod(shape))].reshape(shape)
+        if support.ndim:
+            moved = [(name, "an end")] if part.any() else []
+        else:
+            ends = {-1: _limit(support.low), 1: _limit(support.high)}
+            moved = [(entry_name(name, tuple(index)), ends[int(part[tuple(index)])]) for index in np.argwhere(part)]
+        words += [name if status == Status.FLAT else f"{name} → {end}" for name, end in moved]
+    return ", ".join(words)
+
+
+def _limit(end: float) -> str:
+    return f"{end:g}" if math.isfinite(end) else "∞" if end > 0 else "−∞"
