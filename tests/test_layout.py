@@ -39,7 +39,17 @@ LEVELS = [
     {"sources", "information", "divergences", "powers", "generators", "joint"},
     {"families"},
     {"models"},
-    {"certificates", "statuses", "diagnosis", "minimization", "objectives", "results", "admission", "estimation"},
+    {
+        "certificates",
+        "statuses",
+        "implicit",
+        "diagnosis",
+        "minimization",
+        "objectives",
+        "results",
+        "admission",
+        "estimation",
+    },
     {"inference"},
 ]
 # Methods of a fit lead to what is made of fits. They import it when called, so that nothing goes in circles at import.

@@ -6,7 +6,7 @@ Maximum likelihood is the case where the source is data, a KL projection the cas
 
 import functools
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 
 from xentjax import admission
 from xentjax.diagnosis import diagnose
+from xentjax.implicit import minimum_of
 from xentjax.minimization import gap_tolerance, run
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
@@ -48,8 +49,9 @@ def fit_mle(
       max_steps: evaluations (Newton) or updates (other optimisers).
 
     Returns:
-      A `Fit`. It works inside `jit` and `vmap`, with one status per lane; there nothing is raised. `jax.grad` does not
-      go through a fit yet.
+      A `Fit`. It works inside `jit` and `vmap`, with one status per lane; there nothing is raised. It can be
+      differentiated in the data, the weights and the values that are held, forward and reverse, to any order: by the
+      implicit-function rule at the minimum, not through the steps that led there.
 
     Raises:
       ValueError, TypeError: data, weights or names that cannot be used, each with the entry at fault.
@@ -130,24 +132,31 @@ def _fit(
     cls: Any, instance: Any, source: Any, held: dict, names: tuple, optimizer: Any, tol: Any, max_steps: Any
 ) -> Fit:
     given, source = source, source.counted() if isinstance(source, Empirical) else source
-    model = _settle(cls.start(source) if instance is None else instance, source, held, names)
+    # neither the start nor the way to the minimum is differentiated, only the minimum: see `minimum_of`
+    still = jax.lax.stop_gradient
+    model = _settle(cls.start(still(source)) if instance is None else instance, source, held, names)
     never_fitted = (leaf.name for leaf in named_leaves(model) if leaf.is_parameter and leaf.support.free is None)
     names = tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
-    free, constrain = unconstrain(model, names)
+
+    def objective(arguments: tuple) -> Callable:
+        model, source = arguments
+        return cross_entropy_objective(unconstrain(model, names)[1], model, source)
+
+    free, _ = unconstrain(still(model), names)
+    _, unravel = ravel_pytree(free)
     # with a parameter held, equal observations may have a maximum
     degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))
-    best, status, steps, settled = run(
-        cross_entropy_objective(constrain, model, source), free, optimizer, tol, max_steps
-    )
-    _, unravel = ravel_pytree(free)
-    found = constrain(unravel(best.point))
+    best, status, steps, settled = run(objective(still((model, source))), free, optimizer, tol, max_steps)
+    minimum = best.point, best.value, best.hessian
+    point, value, curvature = minimum_of(objective, unravel, *minimum, (model, source))
+    found = unconstrain(model, names)[1](unravel(point))
     status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
     status = jnp.where(degenerate, Status.BAD_START, status)
     unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
     status = jnp.where(admission.covered(model, source), status, unseen)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
-    return Fit(found, best.value, best.gap, status, steps, best.hessian, total, going, names)
+    return Fit(found, value, best.gap, status, steps, curvature, total, going, names)
 
 
 def _settle(model: Any, source: Any, held: dict, names: tuple) -> Any:

@@ -17,6 +17,7 @@ from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import DENSE_LIMIT, Certificate, certify
 from xentjax.diagnosis import diagnose
+from xentjax.implicit import minimum_of
 from xentjax.parameters import check_held, unconstrain
 from xentjax.results import Minimum
 from xentjax.statuses import Status
@@ -135,7 +136,8 @@ def minimize(
       max_steps: evaluations (Newton) or updates (other optimisers).
 
     Returns:
-      A `Minimum`. Inside `jit` and `vmap` too; there is one status per lane.
+      A `Minimum`. Inside `jit` and `vmap` too; there is one status per lane. It can be differentiated in `args` and in
+      the values that are held, forward and reverse, to any order: by the implicit-function rule.
 
     Raises:
       ValueError: a name in `fixed` that the model does not have.
@@ -168,12 +170,20 @@ def minimize(
 def _minimize(
     objective: Callable, model: Any, args: tuple, fixed: tuple, optimizer: Any, tol: Any, max_steps: Any
 ) -> Minimum:
-    free, constrain = unconstrain(model, fixed)
-    best, status, steps, settled = run(lambda u: objective(constrain(u), *args), free, optimizer, tol, max_steps)
+    still = jax.lax.stop_gradient
+    free, _ = unconstrain(still(model), fixed)
     _, unravel = ravel_pytree(free)
-    found = constrain(unravel(best.point))
+
+    def objective_of(arguments: tuple) -> Callable:
+        model, args = arguments
+        constrain = unconstrain(model, fixed)[1]
+        return lambda u: objective(constrain(u), *args)
+
+    best, status, steps, settled = run(objective_of(still((model, args))), free, optimizer, tol, max_steps)
+    point, value, hessian = minimum_of(objective_of, unravel, best.point, best.value, best.hessian, (model, args))
+    found = unconstrain(model, fixed)[1](unravel(point))
     status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
-    return Minimum(found, best.value, best.gap, status, steps, best.hessian, going, fixed)
+    return Minimum(found, value, best.gap, status, steps, hessian, going, fixed)
 
 
 def gap_tolerance(tol: Any, dtype: Any) -> Array:

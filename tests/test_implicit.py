@@ -1,0 +1,99 @@
+"""Derivatives of fits, by the implicit-function rule, against finite differences of fits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import xentjax as xj
+
+X = np.random.default_rng(0).gamma(2.0, 1.0, 30)
+ONES = np.ones(30)
+STEP = 1e-5
+
+
+@jax.jit
+def concentration(x, weights):
+    return xj.fit_mle(xj.Gamma, x, weights=weights).model.concentration
+
+
+@jax.jit
+def measures(x):
+    fit = xj.fit_mle(xj.Gamma, x)
+    return fit.cross_entropy, fit.standard_errors().rate
+
+
+@jax.jit
+def scale(df):
+    return xj.fit_mle(xj.StudentT, X, fixed={"df": df}).model.scale
+
+
+@jax.jit
+def projected(spread):
+    return xj.fit_kl(xj.Gamma, xj.LogNormal(0.0, spread)).model.concentration
+
+
+def difference(f, x, direction=1.0):
+    """A central difference, whose error is STEP² = 1e-10 of the size of the third derivative, and that of rounding."""
+    x, moved = np.asarray(x), STEP * np.asarray(direction)
+    return jax.tree.map(lambda a, b: (np.asarray(a) - np.asarray(b)) / (2 * STEP), f(x + moved), f(x - moved))
+
+
+# a part in 1e5 of the step in x, whose rounding is 1e-11 of it
+close = {"rtol": 1e-7, "atol": 1e-9}
+UNITS = np.eye(30)[:3]
+
+
+def test_in_the_data_and_in_the_weights() -> None:
+    by_data, by_weights = jax.jit(jax.grad(concentration, (0, 1)))(X, ONES)
+    for i, unit in enumerate(UNITS):
+        np.testing.assert_allclose(by_data[i], difference(lambda x: concentration(x, ONES), X, unit), **close)
+        np.testing.assert_allclose(by_weights[i], difference(lambda w: concentration(X, w), ONES, unit), **close)
+    # a fit has no units, and its weights only shares: Euler's rule for homogeneous functions
+    assert abs(by_data @ X) < 1e-13 * np.abs(by_data * X).sum() * 30
+    assert abs(by_weights @ ONES) < 1e-13 * np.abs(by_weights).sum() * 30
+
+
+def test_forward_is_reverse() -> None:
+    forward = jax.jit(jax.jacfwd(concentration))(X, ONES)
+    np.testing.assert_allclose(forward, jax.grad(concentration)(X, ONES), rtol=1e-12, atol=1e-14)
+
+
+def test_of_the_value_and_of_standard_errors() -> None:
+    value, error = jax.jit(jax.jacrev(measures))(X)
+    for i, unit in enumerate(UNITS):
+        expected = difference(measures, X, unit)
+        np.testing.assert_allclose((value[i], error[i]), expected, **close)
+
+
+def test_in_a_value_that_is_held() -> None:
+    np.testing.assert_allclose(jax.grad(scale)(4.0), difference(scale, 4.0), **close)
+
+
+def test_in_the_source_of_a_projection_twice() -> None:
+    slope = jax.jit(jax.grad(projected))
+    np.testing.assert_allclose(slope(0.5), difference(projected, 0.5), **close)
+    np.testing.assert_allclose(jax.jit(jax.grad(jax.grad(projected)))(0.5), difference(slope, 0.5), **close)
+
+
+def test_lanes() -> None:
+    lanes = jax.vmap(jax.grad(concentration), (0, None))(np.stack([X, 2 * X]), ONES)
+    np.testing.assert_allclose(lanes[1], lanes[0] / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [3, 70])  # with the Hessian, and past 64 parameters by its products
+def test_of_a_minimum(size: int) -> None:
+    target = jnp.linspace(0.5, 2.0, size)
+
+    def lowest(t):
+        return xj.minimize(lambda u, t: jnp.sum(jnp.cosh(u - t)) + jnp.sum(u) ** 2, jnp.zeros(size), t).value
+
+    # dû/dt is not needed for the value: the envelope theorem
+    np.testing.assert_allclose(jax.grad(lowest)(target)[0], difference(lowest, target, np.eye(size)[0]), **close)
+
+    def first(t):
+        return xj.minimize(lambda u, t: jnp.sum(jnp.cosh(u - t)) + jnp.sum(u) ** 2, jnp.zeros(size), t).params[0]
+
+    np.testing.assert_allclose(
+        jax.grad(first)(target)[:2], [difference(first, target, e) for e in np.eye(size)[:2]], **close
+    )
