@@ -97,3 +97,17 @@ def test_of_a_minimum(size: int) -> None:
     np.testing.assert_allclose(
         jax.grad(first)(target)[:2], [difference(first, target, e) for e in np.eye(size)[:2]], **close
     )
+
+
+def test_influence_is_the_derivative_in_a_weight_and_moves_as_a_fit_without_the_point() -> None:
+    fit = xj.fit_mle(xj.Gamma, X, weights=ONES)
+    by_weights = jax.grad(concentration, 1)(X, ONES)
+    np.testing.assert_allclose(xj.inference.influence(fit, X).concentration, 30 * by_weights, rtol=1e-10, atol=1e-12)
+    without = xj.inference.case_deletion(fit, X)
+    for i in (int(np.argmax(X)), int(np.argmin(X)), 3):
+        refit = xj.fit_mle(xj.Gamma, X, weights=np.where(np.arange(30) == i, 0.0, 1.0)).model
+        for name in ("concentration", "rate"):
+            before, after, step = (np.log(getattr(m, name)) for m in (fit.model, refit, without))
+            # one Newton step: off by the square of the moves, of which that of the rate is the larger
+            square = float(np.log(refit.rate / fit.model.rate)) ** 2
+            np.testing.assert_allclose(step[i] - before, after - before, atol=2 * square)

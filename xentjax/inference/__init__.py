@@ -42,6 +42,7 @@ from xentjax.inference.hypothesis_tests import (
     score_test,
     wald_test,
 )
+from xentjax.inference.influence import case_deletion, influence
 from xentjax.inference.intervals import Estimate, delta, wald_interval
 from xentjax.inference.profiles import profile, profile_interval
 from xentjax.inference.resampling import Replicates, bootstrap, parametric_bootstrap, resampling_bootstrap
@@ -60,6 +61,7 @@ __all__ = [
     "anderson_darling",
     "bic",
     "bootstrap",
+    "case_deletion",
     "chi_squared",
     "compare",
     "cramer_von_mises",
@@ -68,6 +70,7 @@ __all__ = [
     "expected_covariance",
     "g_squared",
     "goodness_of_fit",
+    "influence",
     "information_matrix_test",
     "kolmogorov_smirnov",
     "leave_one_out",

@@ -13,14 +13,12 @@ import numpy as np
 from jax import Array
 
 from xentjax.estimation import fit_mle
-from xentjax.inference.matrices import bread_and_meat, units
-from xentjax.inference.observations import compiled, coordinates, curvature_of, known, num_coordinates
+from xentjax.inference.influence import by_case
+from xentjax.inference.matrices import bread_and_meat
+from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates
 from xentjax.inference.observations import observed as observations_of
 from xentjax.parameters import named_leaves
 from xentjax.sources import Empirical, num_points
-
-# points whose Hessians are held at once
-BLOCK = 1024
 
 
 def num_parameters(fit: Any) -> int:
@@ -185,27 +183,10 @@ def leave_one_out(fit: Any, data: Any, weights: Any = None) -> Array:
 @compiled()
 def _leave_one_out(fit: Any, source: Empirical) -> Array:
     source = source.counted()
-    point, build = coordinates(fit.model, fit.fixed)
-    dtype = fit.cross_entropy.dtype
-    total = source.total.astype(dtype)
+    losses = by_case(fit, source, lambda model, x: -model.log_prob(x))
     weights = jnp.ones(num_points(source.data)) if source.weights is None else source.weights
-    weights = weights.astype(dtype)
-    unit = units(fit.curvature)
-    whole = total * fit.curvature / jnp.outer(unit, unit)
-
-    def left_out(pair: tuple) -> Array:
-        x, weight = pair
-
-        def loss(move: Array) -> Array:
-            return -build(point + move / unit).log_prob(x)
-
-        origin = jnp.zeros_like(point)
-        out = jnp.minimum(weight, 1.0)
-        slope, hessian = out * jax.grad(loss)(origin), out * jax.hessian(loss)(origin)
-        return loss(jnp.linalg.solve(whole - hessian, slope))
-
-    losses = jax.lax.map(left_out, (source.data, weights), batch_size=BLOCK)
-    return jnp.sum(jnp.where(weights == 0, 0.0, weights * losses)) / total
+    weights = weights.astype(losses.dtype)
+    return jnp.sum(jnp.where(weights == 0, 0.0, weights * losses)) / jnp.sum(weights)
 
 
 def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, folds: int = 10) -> Array:
