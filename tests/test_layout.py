@@ -45,6 +45,7 @@ LEVELS = [
         "implicit",
         "diagnosis",
         "minimization",
+        "multistart",
         "objectives",
         "results",
         "admission",

@@ -18,6 +18,7 @@ from xentjax import admission
 from xentjax.diagnosis import diagnose
 from xentjax.implicit import minimum_of
 from xentjax.minimization import gap_tolerance, run
+from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
 from xentjax.results import Fit
@@ -34,6 +35,8 @@ def fit_mle(
     optimizer: optax.GradientTransformation | None = None,
     tol: float | None = None,
     max_steps: int = 10_000,
+    num_starts: int = 1,
+    key: jax.Array | None = None,
 ) -> Fit:
     """Maximum likelihood: argmax Σ wᵢ log q(xᵢ; θ), which is argmin H(p̃, q_θ) = argmin KL(p̃‖q_θ).
 
@@ -47,6 +50,8 @@ def fit_mle(
       optimizer: any optax transformation; None is `newton()`. Make it once: a new `optax.adam(…)` compiles anew.
       tol: the gap, in nats per observation, to reach; None is 1e-12 in float64 and the machine epsilon in float32.
       max_steps: evaluations (Newton) or updates (other optimisers).
+      num_starts, key: how many starts to run from in one vmapped call, the given one and others drawn around it with
+        `key`, of which the lowest minimum is kept; for mixtures and other likelihoods with several maxima.
 
     Returns:
       A `Fit`. It works inside `jit` and `vmap`, with one status per lane; there nothing is raised. It can be
@@ -67,7 +72,7 @@ def fit_mle(
 
     See also: `fit_kl`, the same with a known distribution as the truth; `scipy.stats.fit`, without standard errors.
     """
-    return _checked_fit("fit_mle", model, Empirical(data, weights), fixed, optimizer, tol, max_steps)
+    return _checked_fit("fit_mle", model, Empirical(data, weights), fixed, optimizer, tol, max_steps, num_starts, key)
 
 
 def fit_kl(
@@ -78,6 +83,8 @@ def fit_kl(
     optimizer: optax.GradientTransformation | None = None,
     tol: float | None = None,
     max_steps: int = 10_000,
+    num_starts: int = 1,
+    key: jax.Array | None = None,
 ) -> Fit:
     """The KL projection of a source onto a family: argmin KL(p‖q_θ), which is argmin H(p, q_θ).
 
@@ -88,7 +95,7 @@ def fit_kl(
       model: as for `fit_mle`.
       source: the truth p: a family's instance, a mixture, points from `quadrature` or `monte_carlo`, a vector of
         probabilities [k] (of the values 0, ..., k − 1), or anything with `expect(f)`.
-      fixed, optimizer, tol, max_steps: as for `fit_mle`.
+      fixed, optimizer, tol, max_steps, num_starts, key: as for `fit_mle`.
 
     Raises:
       TypeError: p knows no closed form for what the model needs; the message names `quadrature` and `monte_carlo`.
@@ -99,7 +106,7 @@ def fit_kl(
 
     See also: `minimize`, for the other direction KL(q‖p).
     """
-    return _checked_fit("fit_kl", model, source, fixed, optimizer, tol, max_steps)
+    return _checked_fit("fit_kl", model, source, fixed, optimizer, tol, max_steps, num_starts, key)
 
 
 def fit(
@@ -110,26 +117,46 @@ def fit(
     optimizer: optax.GradientTransformation | None = None,
     tol: float | None = None,
     max_steps: int = 10_000,
+    num_starts: int = 1,
+    key: jax.Array | None = None,
 ) -> Fit:
     """argmin H(source, q_θ) over the parameters of a model: what `fit_mle` and `fit_kl` are cases of. See there."""
-    return _checked_fit("fit", model, source, fixed, optimizer, tol, max_steps)
+    return _checked_fit("fit", model, source, fixed, optimizer, tol, max_steps, num_starts, key)
 
 
 def _checked_fit(
-    caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol: float | None, max_steps: int
+    caller: str,
+    model: Any,
+    source: Any,
+    fixed: Any,
+    optimizer: Any,
+    tol: float | None,
+    max_steps: int,
+    num_starts: int,
+    key: Any,
 ) -> Fit:
     given, source = source, admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
+    check_starts(caller, num_starts, key)
     held = dict(fixed) if isinstance(fixed, Mapping) else {}
     names = tuple(sorted(fixed or ()))
     cls, instance = (model, None) if inspect.isclass(model) else (None, model)
-    result = _fit(cls, instance, source, held, names, optimizer, tol, max_steps)
+    result = _fit(cls, instance, source, held, names, optimizer, num_starts, tol, max_steps, key)
     admission.explain(caller, model, given, source, result)
     return result
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4, 5))
+@functools.partial(jax.jit, static_argnums=(0, 4, 5, 6))
 def _fit(
-    cls: Any, instance: Any, source: Any, held: dict, names: tuple, optimizer: Any, tol: Any, max_steps: Any
+    cls: Any,
+    instance: Any,
+    source: Any,
+    held: dict,
+    names: tuple,
+    optimizer: Any,
+    num_starts: int,
+    tol: Any,
+    max_steps: Any,
+    key: Any,
 ) -> Fit:
     given, source = source, source.counted() if isinstance(source, Empirical) else source
     # neither the start nor the way to the minimum is differentiated, only the minimum: see `minimum_of`
@@ -146,7 +173,12 @@ def _fit(
     _, unravel = ravel_pytree(free)
     # with a parameter held, equal observations may have a maximum
     degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))
-    best, status, steps, settled = run(objective(still((model, source))), free, optimizer, tol, max_steps)
+    loop, agreed = objective(still((model, source))), None
+    if num_starts == 1:
+        best, status, steps, settled = run(loop, free, optimizer, tol, max_steps)
+    else:
+        found = run_from_several(loop, free, key, num_starts, optimizer, tol, max_steps)
+        best, status, steps, settled, agreed = found
     minimum = best.point, best.value, best.hessian
     point, value, curvature = minimum_of(objective, unravel, *minimum, (model, source))
     found = unconstrain(model, names)[1](unravel(point))
@@ -156,7 +188,7 @@ def _fit(
     status = jnp.where(admission.covered(model, source), status, unseen)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
-    return Fit(found, value, best.gap, status, steps, curvature, total, going, names)
+    return Fit(found, value, best.gap, status, steps, curvature, total, going, agreed, names, num_starts)
 
 
 def _settle(model: Any, source: Any, held: dict, names: tuple) -> Any:

@@ -134,7 +134,9 @@ class Fit(_Outcome):
       observations: their number or the sum of their weights; None when the source is not data.
       going: where the unconstrained coordinates [m] were going if no maximum lies inside: 1 up, −1 down, 0 nowhere;
         the coordinates that are not determined, if the status is FLAT.
+      agreed: of several starts, how many ended as low as this one; None of a single one.
       fixed: names of the parameters that were held.
+      num_starts: how many there were.
     """
 
     model: Any
@@ -145,7 +147,9 @@ class Fit(_Outcome):
     curvature: Any
     observations: Any
     going: Array
+    agreed: Any = None
     fixed: tuple[str, ...] = static(())
+    num_starts: int = static(1)
     _unit = " nats per observation"
 
     @property
@@ -246,7 +250,10 @@ class Fit(_Outcome):
             return f" ± {np.asarray(errors[k].value)[index]:.3g}" if with_errors else ""
 
         heading = f"Fit of {type(self.model).__name__} to {of}: {ending}"
-        return "\n".join([heading, *_lines(self.model, remark), self._level("cross-entropy", self.cross_entropy)])
+        lines = [heading, *_lines(self.model, remark), self._level("cross-entropy", self.cross_entropy)]
+        if self.agreed is not None:
+            lines.append(f"  {int(self.agreed)} of {self.num_starts} starts ended there")
+        return "\n".join(lines)
 
 
 def _lines(model: Any, remark: Callable[[int, str, tuple], str]) -> list[str]:
