@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import polygamma
 
 import xentjax as xj
 
@@ -111,3 +112,17 @@ def test_influence_is_the_derivative_in_a_weight_and_moves_as_a_fit_without_the_
             # one Newton step: off by the square of the moves, of which that of the rate is the larger
             square = float(np.log(refit.rate / fit.model.rate)) ** 2
             np.testing.assert_allclose(step[i] - before, after - before, atol=2 * square)
+
+
+def mean_log(concentration, rate):
+    return xj.quadrature(xj.Gamma(concentration, rate)).expect(jnp.log)
+
+
+def test_expectations_over_points_differentiate_in_both_modes() -> None:
+    """E log x = ψ(a) − log r, where far points and their weights leave the range of floats."""
+    curvature = jax.jit(jax.hessian(mean_log, (0, 1)))(2.5, 1.3)
+    slopes = jax.jit(jax.grad(mean_log, (0, 1)))(2.5, 1.3)
+    # the rule is exact to a few roundings, of which derivatives have some more
+    np.testing.assert_allclose(slopes, [float(polygamma(1, 2.5)), -1 / 1.3], rtol=1e-12)
+    expected = [[float(polygamma(2, 2.5)), 0.0], [0.0, 1 / 1.3**2]]
+    np.testing.assert_allclose(curvature, expected, rtol=1e-11, atol=1e-11)

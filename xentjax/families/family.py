@@ -179,16 +179,7 @@ class Family:
             return _whole_numbers(self, num_points)
         if self.support.ndim > 0:
             self.constrain(jnp.zeros(()))  # says that there is no such map
-        loc, scale = self.coordinate()
-        nodes, weights = _nodes.real_line(num_points, jnp.result_type(loc))
-        coordinates = loc + scale * nodes
-        points, slopes = jax.vmap(jax.value_and_grad(self.constrain))(coordinates)
-        density = jnp.exp(jax.vmap(self.log_prob)(points))
-        mass = density * slopes * scale * weights
-        # far out the factors leave the range of floats (0 times inf): there is no probability there, and a point that
-        # derivatives of any f can bear takes the place
-        there = (density > 0) & (mass > 0)
-        return jnp.where(there, points, self.constrain(loc)), jnp.where(there, mass, 0.0)
+        return _rule_on_the_line(self, num_points)
 
     def left_out(self, points: Array) -> Array:
         """The probability of the whole numbers before and after `points`, which are consecutive; 0 where unknown."""
@@ -199,6 +190,35 @@ class Family:
     def __repr__(self) -> str:
         fields = ", ".join(f"{leaf.name}={show(leaf.value)}" for leaf in named_leaves(self))
         return f"{type(self).__name__}({fields})"
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _rule_on_the_line(p: Family, num_points: int) -> tuple[Array, Array]:
+    points, mass = _points_and_mass(p, num_points, None)
+    # far out the factors leave the range of floats (0 times inf): there is no probability there, and a point that
+    # derivatives of any f can bear takes the place
+    there = mass > 0
+    return jnp.where(there, points, p.constrain(p.coordinate()[0])), jnp.where(there, mass, 0.0)
+
+
+@_rule_on_the_line.defjvp
+def _(num_points: int, primals: tuple, tangents: tuple) -> tuple:
+    found = _rule_on_the_line(*primals, num_points)
+    # what is out of range, or has derivatives that are, is replaced before it is differentiated; it weighs nothing
+    there = found[1] > jnp.finfo(found[1].dtype).tiny ** (2 / 3)
+    _, (moved, grown) = jax.jvp(lambda p: _points_and_mass(p, num_points, there), primals, tangents)
+    return found, (moved, jnp.where(there, grown, 0.0))
+
+
+def _points_and_mass(p: Family, num_points: int, there: Array | None) -> tuple[Array, Array]:
+    """Points along the coordinate of p and their probability; the points that are not `there` at its middle."""
+    loc, scale = p.coordinate()
+    nodes, weights = _nodes.real_line(num_points, jnp.result_type(loc))
+    coordinates = loc + scale * (nodes if there is None else jnp.where(there, nodes, 0.0))
+    points, slopes = jax.vmap(jax.value_and_grad(p.constrain))(coordinates)
+    density = jnp.exp(jax.vmap(p.log_prob)(points))
+    mass = density * slopes * scale * weights
+    return points, jnp.where(density > 0, mass, 0.0)
 
 
 def within_support(within: Array, x: Any, value: Array) -> Array:
