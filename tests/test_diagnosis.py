@@ -134,3 +134,13 @@ def test_a_saddle_is_left_and_a_start_on_its_ridge_is_no_minimum() -> None:
     found = xj.minimize(lambda p: p["a"] ** 2 - p["b"] ** 2 + p["b"] ** 4, {"a": 1.0, "b": 0.0})
     assert found.check() is found
     assert abs(float(found.params["b"])) == pytest.approx(0.5**0.5, rel=1e-12)
+
+
+def test_rounding_in_float32_is_no_direction() -> None:
+    z = np.asarray(1e4 + np.random.default_rng(1).normal(size=500), "float32")
+    assert xj.fit_mle(xj.SkewNormal, z).status in (Status.CONVERGED, Status.STALLED)
+
+
+def test_a_maximum_of_many_parameters_is_no_minimum() -> None:
+    found = xj.minimize(lambda q: jnp.sum(q**4 - q**2), jnp.zeros(65))
+    assert found.status == Status.SADDLE

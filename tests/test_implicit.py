@@ -126,3 +126,15 @@ def test_expectations_over_points_differentiate_in_both_modes() -> None:
     np.testing.assert_allclose(slopes, [float(polygamma(1, 2.5)), -1 / 1.3], rtol=1e-12)
     expected = [[float(polygamma(2, 2.5)), 0.0], [0.0, 1 / 1.3**2]]
     np.testing.assert_allclose(curvature, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_a_median_moves_with_its_observation() -> None:
+    x = X[:7]
+    slopes = jax.grad(lambda x: xj.fit_mle(xj.Laplace, x).model.loc)(x)
+    np.testing.assert_array_equal(slopes, np.argsort(np.argsort(x)) == 3)
+
+
+def test_no_case_of_an_extreme_is_left_out_smoothly() -> None:
+    fit = xj.fit_mle(xj.Pareto, X)
+    with pytest.raises(ValueError, match=r"case_deletion: found Pareto, whose scale lies .* use cross_validation"):
+        xj.inference.case_deletion(fit, X)

@@ -144,6 +144,10 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
 
     zero = jnp.zeros_like(g)
     step, residual, _, _, convex = jax.lax.while_loop(unfinished, iterate, (zero, -g, -g, 0, jnp.asarray(True)))
+    # a gradient of 0 says nothing about the curvature: along some direction it is looked at
+    probe = jnp.cos(jnp.arange(g.shape[0], dtype=g.dtype))
+    bent = tangent(probe)[1]
+    convex = convex & (probe @ bent >= -(jnp.finfo(g.dtype).eps ** 0.5) * jnp.sum(jnp.abs(bent)))
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
     gap = jnp.where(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)

@@ -48,12 +48,14 @@ def diagnose(
     size = jnp.abs(best.full) * (1.0 if best.hessian is None else jnp.sqrt(jnp.abs(jnp.diagonal(best.hessian))))
     lost = ~jnp.isfinite(best.point) | (jnp.abs(best.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
     slow = settled & (best.gap > 0.01 * tol)
-    going_on = relative | (jnp.abs(best.full) > 1e-3 * jnp.abs(best.point))
-    moving = (relative & (jnp.abs(best.full) > 0.1)) | (slow & going_on & (size >= 0.1 * jnp.max(size)))
+    # where the gap is rounding, as it soon is in float32, the step is small too
+    going_on = jnp.abs(best.full) > 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point))
+    moving = slow & going_on & (size >= 0.1 * jnp.max(size))
+    moving = moving | (settled & relative & (jnp.abs(best.full) > 0.1))
     heading = jnp.where(lost & relative, jnp.sign(best.point), -jnp.sign(best.full))
     flat = _flat(best.hessian)
     outside = ~inside(found)
-    undetermined = closed & jnp.any(flat) & ~outside & ~slow
+    undetermined = closed & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
 
@@ -88,7 +90,7 @@ def _flat(hessian: Any) -> Array:
     unit = jnp.where(root > 0, root, 1.0)
     scaled = jnp.where((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
     values, vectors = symmetric_eigen(scaled)
-    flat = jnp.abs(values) <= 8 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
+    flat = jnp.abs(values) <= 2 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
     return jnp.any((jnp.abs(vectors) > 0.1) & flat[None, :], -1)
 
 

@@ -181,14 +181,23 @@ def _fit(
         best, status, steps, settled, agreed = found
     minimum = best.point, best.value, best.hessian
     point, value, curvature = minimum_of(objective, unravel, *minimum, (model, source))
-    found = unconstrain(model, names)[1](unravel(point))
+    found = _with_kinks(unconstrain(model, names)[1](unravel(point)), model, source, names)
     status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
     status = jnp.where(degenerate, Status.BAD_START, status)
     unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
     status = jnp.where(admission.covered(model, source), status, unseen)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
+    going = jnp.where(status >= Status.BOUNDARY, going, 0)  # the statuses that say where
     total = source.total if isinstance(source, Empirical) and source.drawn else None
     return Fit(found, value, best.gap, status, steps, curvature, total, going, agreed, names, num_starts)
+
+
+def _with_kinks(found: Any, model: Any, source: Any, names: tuple) -> Any:
+    """The model with the derivatives of the order statistics at which its likelihood has kinks, as a median."""
+    exact = model.order_statistics(source) if hasattr(model, "order_statistics") else {}
+    moved = {name: value - jax.lax.stop_gradient(value) for name, value in exact.items() if name not in names}
+    leaves = [leaf.value + moved[leaf.name] if leaf.name in moved else leaf.value for leaf in named_leaves(found)]
+    return replace_leaves(found, leaves) if moved else found
 
 
 def _settle(model: Any, source: Any, held: dict, names: tuple) -> Any:

@@ -25,8 +25,8 @@ def run_from_several(
 ) -> tuple[Certificate, Array, Array, Array, Array]:
     """As `run`, and how many of the starts ended as low as the lowest, to the tolerance.
 
-    A minimum that was reached goes before whatever is lower: where a likelihood is unbounded, as that of a mixture
-    whose component collapses on a point, the best of its interior maxima is what is asked for.
+    A run whose gap closed goes before whatever is lower: where a likelihood is unbounded, as that of a mixture whose
+    component collapses on a point, the best of its interior maxima is what is asked for.
     """
     point, unravel = ravel_pytree(free)
     spread = _spread(objective, point, unravel)

@@ -4,7 +4,10 @@ import enum
 
 
 class Status(enum.IntEnum):
-    """How a fit ended. Only CONVERGED is a success."""
+    """How a fit ended. Only CONVERGED is a success.
+
+    FLAT is looked for where the matrix of second derivatives is formed: up to 64 parameters.
+    """
 
     CONVERGED = 0
     MAX_STEPS = 1

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from xentjax.estimation import fit_mle
-from xentjax.inference.influence import by_case
+from xentjax.inference.influence import by_case, check_cases
 from xentjax.inference.matrices import bread_and_meat
 from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates
 from xentjax.inference.observations import observed as observations_of
@@ -176,7 +176,7 @@ def leave_one_out(fit: Any, data: Any, weights: Any = None) -> Array:
 
     Reference: Stone (1977), JRSS B 39; Giordano et al. (2019), A Swiss army infinitesimal jackknife.
     """
-    curvature_of("leave_one_out", fit)
+    check_cases("leave_one_out", fit)
     return _leave_one_out(fit, observations_of("leave_one_out", fit, data, weights))
 
 

@@ -9,6 +9,7 @@ from jax import Array
 
 from xentjax.inference.matrices import point_scores, units
 from xentjax.inference.observations import arrays, compiled, coordinates, curvature_of, observed
+from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.sources import Empirical, num_points
 
 # points whose Hessians are held at once
@@ -52,7 +53,13 @@ def _influence(fit: Any, data: Any) -> Any:
     unit = units(fit.curvature)
     slopes = (point_scores(fit.model, fit.fixed, data) / unit[None, :]).T
     steps = jnp.linalg.solve(fit.curvature / jnp.outer(unit, unit), slopes).T / unit[None, :]
-    return jax.vmap(lambda step: jax.jvp(build, (point,), (step,))[1])(steps)
+
+    def parameters(point: Array) -> dict[int, Array]:
+        return {i: leaf.value for i, leaf in enumerate(named_leaves(build(point))) if leaf.is_parameter}
+
+    moves = jax.vmap(lambda step: jax.jvp(parameters, (point,), (step,))[1])(steps)
+    values = [moves.get(i, leaf.value) for i, leaf in enumerate(named_leaves(fit.model))]
+    return replace_leaves(fit.model, values)
 
 
 def case_deletion(fit: Any, data: Any, weights: Any = None) -> Any:
@@ -81,13 +88,23 @@ def case_deletion(fit: Any, data: Any, weights: Any = None) -> Any:
 
     Reference: Cook & Weisberg (1982), Residuals and Influence in Regression.
     """
-    curvature_of("case_deletion", fit)
+    check_cases("case_deletion", fit)
     return _case_deletion(fit, observed("case_deletion", fit, data, weights))
 
 
 @compiled()
 def _case_deletion(fit: Any, source: Empirical) -> Any:
     return by_case(fit, source, lambda model, _: model)
+
+
+def check_cases(caller: str, fit: Any) -> None:
+    """An error for a fit without a curvature matrix, or with ends of the support at extremes of its data."""
+    curvature_of(caller, fit)
+    if edges := getattr(fit.model, "edges", ()):
+        raise ValueError(
+            f"{caller}: found {type(fit.model).__name__}, whose {' and '.join(edges)} lies at an extreme of the data "
+            "and jumps without it, but a fit that moves smoothly is needed; use cross_validation, which refits."
+        )
 
 
 def by_case(fit: Any, source: Empirical, function: Callable[[Any, Any], Any]) -> Any:
