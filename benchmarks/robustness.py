@@ -1,7 +1,8 @@
 """Fits of simulated data from data-driven starts: how many end at the best maximum, and what the others say.
 
-For each family `REPEATS` data sets at each size and scale, fitted in one vmapped call. A fit counts as wrong if it says
-that it converged and a fit started at the truth is lower by more than 1e-6 nats per observation.
+For each family 1000 data sets, or as many as the argument says, at each size and scale, fitted in one vmapped call. A
+fit counts as wrong if it says that it converged and a fit started at the truth is lower by more than 1e-6 nats per
+observation.
 """
 
 import functools

@@ -9,8 +9,11 @@ import pytest
 
 # Compiling is most of what these tests take, so they compile plainly, in a third of the time; where rounding is what is
 # tested, as users do (`tables.OPTIMISED`). `XLA_FLAGS= make test` runs all of them as users compile.
-PLAINLY = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
-PLAINLY.append("--xla_cpu_parallel_codegen_split_count=1")  # the parts share work, and the tests fill all cores
+PLAINLY = [
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_parallel_codegen_split_count=1",  # the parts share work, and the tests fill all cores
+]
 if jax.__version_info__ < (0, 11):
     PLAINLY.append("--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("XLA_FLAGS", " ".join(PLAINLY))

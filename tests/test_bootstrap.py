@@ -172,7 +172,7 @@ class Decay:
 
 def test_what_cannot_be_asked(fit, replicates):
     key = jax.random.key(9)
-    with pytest.raises(TypeError, match=r"bootstrap: found key=0, but a random key is needed; write jax.random.key"):
+    with pytest.raises(TypeError, match=r"bootstrap: found key=0, but a random key is needed, as jax.random.key"):
         bootstrap(fit, X, 0)
     with pytest.raises(ValueError, match=r"bootstrap: found num_samples=0, but a whole number ≥ 1 is needed; it is"):
         bootstrap(fit, X, key, 0)

@@ -47,20 +47,18 @@ def logistic(x, y):
     [
         (X, COIN, Status.CONVERGED, "converged"),
         (SIZES, COIN, Status.CONVERGED, "converged"),
-        (X, X[:, 1] > 0.1, Status.UNBOUNDED, r"along beta\[0\] → −∞, beta\[1\] → ∞"),
-        (COLLINEAR, COIN, Status.FLAT, r"among beta\[0\], beta\[1\], beta\[2\]"),
+        (X, X[:, 1] > 0.1, Status.UNBOUNDED, "along beta[0] → −∞, beta[1] → ∞"),
+        (COLLINEAR, COIN, Status.FLAT, "among beta[0], beta[1], beta[2]"),
     ],
     ids=["regular", "sizes", "separated", "collinear"],
 )
 def test_logistic_regression(x, y, status, words) -> None:
     fit = logistic(x, y)
     assert fit.status == status
-    with (
-        pytest.raises(AssertionError) if status == Status.CONVERGED else pytest.raises(RuntimeError, match=status.name)
-    ):
-        fit.check()
-        raise AssertionError
-    assert words.replace("\\", "") in str(fit)
+    assert words in str(fit)
+    if status != Status.CONVERGED:
+        with pytest.raises(RuntimeError, match=rf"status {status.name} \(beta\[0\]"):
+            fit.check()
 
 
 def test_covariates_of_any_size_give_the_same_fit() -> None:
@@ -138,7 +136,8 @@ def test_a_saddle_is_left_and_a_start_on_its_ridge_is_no_minimum() -> None:
 
 def test_rounding_in_float32_is_no_direction() -> None:
     z = np.asarray(1e4 + np.random.default_rng(1).normal(size=500), "float32")
-    assert xj.fit_mle(xj.SkewNormal, z).status in (Status.CONVERGED, Status.STALLED)
+    for family in (xj.SkewNormal, xj.StudentT):
+        xj.fit_mle(family, z).check()
 
 
 def test_a_maximum_of_many_parameters_is_no_minimum() -> None:

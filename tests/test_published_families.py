@@ -65,9 +65,9 @@ def test_neighbours(case: dict) -> None:
     p, q = (make(*jnp.asarray(case[key], case["dtype"])) for key in ("p", "q"))
     found = jax.jit(xj.kl_divergence, compiler_options=OPTIMISED)(p, q)
     assert found.dtype == case["dtype"]
-    # of eps 1.2e-7 and 2.2e-16; the factors of mvn2, 2⁻¹² apart, are rounded when squared
-    allowed = 2e-3 if name == "mvn2" else 1e-6
-    assert float(found) == pytest.approx(case["kl"], rel=allowed if case["dtype"] == "float32" else 1e-14, abs=0)
+    # 8 and 16 units in the last place; the factors of mvn2, 2⁻¹² apart, are rounded when squared
+    single = 2e-3 if name == "mvn2" else 8 * 2.0**-23
+    assert float(found) == pytest.approx(case["kl"], rel=single if case["dtype"] == "float32" else 2.0**-48, abs=0)
 
 
 # From logits: optax, torch, distrax and TFP lose all digits of close and of confident distributions (0 for 4e-9), and

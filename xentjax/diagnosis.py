@@ -44,17 +44,10 @@ def diagnose(
     endless_down, endless_up = of_each(lambda leaf: _endless(leaf, 0)), of_each(lambda leaf: _endless(leaf, 1))
     closed, unfinished = status == Status.CONVERGED, (status == Status.STALLED) | (status == Status.MAX_STEPS)
 
-    # a coordinate counts if it makes a good part of the step, measured by curvature
-    size = jnp.abs(best.full) * (1.0 if best.hessian is None else jnp.sqrt(jnp.abs(jnp.diagonal(best.hessian))))
+    slow, moving = _still_moving(best, relative, settled, tol)
     lost = ~jnp.isfinite(best.point) | (jnp.abs(best.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
-    slow = settled & (best.gap > 0.01 * tol)
-    # where the gap is rounding, as it soon is in float32, the step is small too
-    going_on = jnp.abs(best.full) > 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point))
-    moving = slow & going_on & (size >= 0.1 * jnp.max(size))
-    moving = moving | (settled & relative & (jnp.abs(best.full) > 0.1))
     heading = jnp.where(lost & relative, jnp.sign(best.point), -jnp.sign(best.full))
-    flat = _flat(best.hessian)
-    outside = ~inside(found)
+    flat, outside = _flat(best.hessian), ~inside(found)
     undetermined = closed & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
@@ -73,6 +66,17 @@ def diagnose(
     status = jnp.where(saddle, Status.SADDLE, status)
     going = jnp.where(undetermined, flat, jnp.where(leaving | unbounded, moving, False))
     return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
+
+
+def _still_moving(best: Certificate, relative: Array, settled: Array, tol: Array) -> tuple[Array, Array]:
+    """Whether the last steps did not square the gap, and the coordinates [m] that they still moved."""
+    slow = settled & (best.gap > 0.01 * tol)
+    step = jnp.abs(best.full)
+    # a coordinate counts if it makes a good part of the step, measured by curvature
+    size = step if best.hessian is None else step * jnp.sqrt(jnp.abs(jnp.diagonal(best.hessian)))
+    # where the gap is rounding, as it soon is in float32, the step is small too
+    far = step > 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point))
+    return slow, (slow & far & (size >= 0.1 * jnp.max(size))) | (settled & relative & (step > 0.1))
 
 
 def _endless(leaf: NamedLeaf, side: int) -> bool:

@@ -5,12 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import DENSE_LIMIT, Certificate, second_order
 from xentjax.minimization import gap_tolerance, run
+from xentjax.sources import check_count, check_key
 from xentjax.statuses import Status
 
 
@@ -57,10 +57,11 @@ def _spread(objective: Callable, point: Array, unravel: Callable) -> Array:
 
 def check_starts(caller: str, num_starts: Any, key: Any) -> None:
     """An error for a number of starts that is none, and for several without a key."""
-    if isinstance(num_starts, bool) or not isinstance(num_starts, (int, np.integer)) or num_starts < 1:
-        raise ValueError(f"{caller}: found num_starts={num_starts!r}, but a whole number ≥ 1 is needed.")
+    check_count(caller, "num_starts", num_starts)
     if num_starts > 1 and key is None:
         raise ValueError(
             f"{caller}: found num_starts={num_starts} without a key, but the other starts are drawn; "
             "give key=jax.random.key(0)."
         )
+    if num_starts > 1:
+        check_key(caller, key)

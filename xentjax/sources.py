@@ -245,17 +245,25 @@ def monte_carlo(p: Any, key: Array, num_samples: int) -> Empirical:
     See also: `quadrature`, exact to rounding for scalar distributions.
     """
     check_parameters("monte_carlo", p=p)
-    _check_count("monte_carlo", "num_samples", num_samples)
-    if not hasattr(key, "dtype") or not (
-        jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or (key.dtype == "uint32" and key.shape == (2,))
-    ):
-        raise TypeError(f"monte_carlo: found key={key!r}, but a random key is needed, as jax.random.key(0).")
+    check_count("monte_carlo", "num_samples", num_samples)
+    check_key("monte_carlo", key)
     return Empirical(p.sample(key, (num_samples,)))
 
 
-def _check_count(caller: str, name: str, value: Any) -> None:
+def check_count(caller: str, name: str, value: Any) -> None:
+    """An error for what is no number of things."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{caller}: found {name}={value!r}, but a whole number ≥ 1 is needed.")
+        raise ValueError(
+            f"{caller}: found {name}={value!r}, but a whole number ≥ 1 is needed; it is part of a shape, not traced."
+        )
+
+
+def check_key(caller: str, key: Any) -> None:
+    """An error for what is no random key."""
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape == ()
+    if not typed and not (dtype == "uint32" and shape == (2,)):
+        raise TypeError(f"{caller}: found key={key!r}, but a random key is needed, as jax.random.key(0).")
 
 
 def quadrature(p: Any, num_points: int = 512) -> Empirical:
@@ -290,7 +298,7 @@ def quadrature(p: Any, num_points: int = 512) -> Empirical:
             "use monte_carlo(p, key, num_samples) instead."
         )
     check_parameters("quadrature", p=p)
-    _check_count("quadrature", "num_points", num_points)
+    check_count("quadrature", "num_points", num_points)
     points, weights = rule(num_points)
     mass = jnp.sum(weights)
     # rounding of the density's exponent is what float32 can lose

@@ -18,7 +18,7 @@ from xentjax.inference.matrices import bread_and_meat
 from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates
 from xentjax.inference.observations import observed as observations_of
 from xentjax.parameters import named_leaves
-from xentjax.sources import Empirical, num_points
+from xentjax.sources import Empirical, check_key, num_points
 
 
 def num_parameters(fit: Any) -> int:
@@ -227,8 +227,7 @@ def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, fo
             f"cross_validation: found folds={folds!r}, but a whole number from 2 to the {n} observations is needed; "
             "10 is usual."
         )
-    if not hasattr(key, "dtype"):
-        raise TypeError(f"cross_validation: found key={key!r}, but a random key is needed, as jax.random.key(0).")
+    check_key("cross_validation", key)
     value, fits = _cross_validation(fit, source, key, int(folds))
     if known(value):
         fits.check()

@@ -10,10 +10,10 @@ from jax import Array
 
 from xentjax._numerics import as_float, relative_entropy_term
 from xentjax.inference.observations import compiled, known, observed
-from xentjax.inference.resampling import check_key, check_simulation, moving_ends, refit
+from xentjax.inference.resampling import check_simulation, moving_ends, refit
 from xentjax.records import record
 from xentjax.results import Fit
-from xentjax.sources import Empirical, num_points
+from xentjax.sources import Empirical, check_key, num_points
 
 
 @record

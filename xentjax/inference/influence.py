@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax.inference.matrices import point_scores, units
+from xentjax.inference.matrices import inverse_core, point_scores, units
 from xentjax.inference.observations import arrays, compiled, coordinates, curvature_of, observed
 from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.sources import Empirical, num_points
@@ -47,19 +47,22 @@ def influence(fit: Any, data: Any) -> Any:
     return _influence(fit, arrays("influence", data, None).data)
 
 
-@compiled()
-def _influence(fit: Any, data: Any) -> Any:
+def influence_at(fit: Any, data: Any) -> dict[int, Array]:
+    """The influence functions [n, ...] of the parameters, by their place among the leaves of the model; traceable."""
     point, build = coordinates(fit.model, fit.fixed)
-    unit = units(fit.curvature)
-    slopes = (point_scores(fit.model, fit.fixed, data) / unit[None, :]).T
-    steps = jnp.linalg.solve(fit.curvature / jnp.outer(unit, unit), slopes).T / unit[None, :]
+    unit, core = inverse_core(fit.curvature)
+    steps = (point_scores(fit.model, fit.fixed, data) / unit[None, :]) @ core / unit[None, :]
 
     def parameters(point: Array) -> dict[int, Array]:
         return {i: leaf.value for i, leaf in enumerate(named_leaves(build(point))) if leaf.is_parameter}
 
-    moves = jax.vmap(lambda step: jax.jvp(parameters, (point,), (step,))[1])(steps)
-    values = [moves.get(i, leaf.value) for i, leaf in enumerate(named_leaves(fit.model))]
-    return replace_leaves(fit.model, values)
+    return jax.vmap(lambda step: jax.jvp(parameters, (point,), (step,))[1])(steps)
+
+
+@compiled()
+def _influence(fit: Any, data: Any) -> Any:
+    found = influence_at(fit, data)
+    return replace_leaves(fit.model, [found.get(i, leaf.value) for i, leaf in enumerate(named_leaves(fit.model))])
 
 
 def case_deletion(fit: Any, data: Any, weights: Any = None) -> Any:

@@ -10,8 +10,8 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax._numerics import as_float
-from xentjax.inference.covariance import inverse_core
 from xentjax.inference.intervals import probability
+from xentjax.inference.matrices import inverse_core
 from xentjax.inference.observations import compiled, curvature_of, known, observed
 from xentjax.minimization import run
 from xentjax.objectives import PointObjective, cross_entropy_objective

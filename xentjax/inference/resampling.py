@@ -12,15 +12,15 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.special import ndtr, ndtri
 
 from xentjax.diagnosis import diagnose
-from xentjax.inference.covariance import inverse_core, point_scores
+from xentjax.inference.influence import influence_at
 from xentjax.inference.intervals import probability
-from xentjax.inference.observations import check_single, compiled, coordinates, curvature_of, known, observed
+from xentjax.inference.observations import check_single, compiled, curvature_of, known, observed
 from xentjax.minimization import gap_tolerance, run
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
 from xentjax.records import record
 from xentjax.results import Fit
-from xentjax.sources import Empirical, num_points
+from xentjax.sources import Empirical, check_count, check_key, num_points
 from xentjax.statuses import Status
 
 
@@ -269,22 +269,6 @@ def _settled(fit: Fit, source: Empirical, ends: dict[str, Array]) -> Any:
     return replace_leaves(model, values)
 
 
-def check_key(caller: str, key: Any) -> None:
-    """An error for what is no random key."""
-    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape == ()
-    if not typed and not (dtype == "uint32" and shape == (2,)):
-        raise TypeError(f"{caller}: found key={key!r}, but a random key is needed; write jax.random.key(0).")
-
-
-def check_count(caller: str, name: str, value: Any) -> None:
-    """An error for what is no number of things."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(
-            f"{caller}: found {name}={value!r}, but a whole number ≥ 1 is needed; it is part of a shape, not traced."
-        )
-
-
 def check_simulation(caller: str, model: Any, key: Any, num_samples: Any) -> None:
     """An error for what cannot be simulated from."""
     if not hasattr(model, "sample"):
@@ -373,11 +357,8 @@ def _bca(replicates: Replicates, source: Empirical, level: Any) -> tuple[Any, An
 def _acceleration(fit: Fit, source: Empirical) -> Array:
     """Σ w I³ / (6 (Σ w I²)^{3/2}) for each number [k] of the parameters; 0 for held ones."""
     source = source.counted()
-    point, build = coordinates(fit.model, fit.fixed)
-    unit, core = inverse_core(fit.curvature)
-    scores = point_scores(fit.model, fit.fixed, source.data)
-    slopes = jax.jacfwd(lambda point: _columns(build(point))[0])(point)
-    influence = (scores / unit[None, :]) @ core @ (slopes / unit[None, :]).T
+    each = influence_at(fit, source.data).values()
+    influence = jnp.concatenate([moves.reshape(moves.shape[0], -1) for moves in each], 1)
     size = jnp.max(jnp.abs(influence), 0)
     influence = influence / jnp.where(size > 0, size, 1.0)[None, :]
     weights = jnp.ones_like(influence[:, 0]) if source.weights is None else source.weights.astype(influence.dtype)
