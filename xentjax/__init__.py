@@ -29,6 +29,7 @@ of another library, `Density` around a function. Sources: the families, `Empiric
 intervals, tests and criteria of a fit.
 """
 
+from xentjax import estimators as estimators
 from xentjax import inference as inference
 from xentjax.divergences import (
     jeffreys_divergence,
@@ -111,7 +112,28 @@ from xentjax.joint import (
     total_correlation,
 )
 from xentjax.minimization import minimize, newton
-from xentjax.models import Built, Density, Mixture
+from xentjax.models import (
+    Affine,
+    Built,
+    Censored,
+    Density,
+    Exp,
+    Hurdle,
+    Linear,
+    Link,
+    Mixture,
+    Power,
+    Regression,
+    Scaled,
+    Shifted,
+    Transformed,
+    Truncated,
+    ZeroInflated,
+    interval_censored,
+    right_censored,
+    rounded,
+)
+from xentjax.models import links as links
 from xentjax.parameters import (
     Parameter,
     above,
@@ -143,6 +165,7 @@ from xentjax.statuses import Status
 __version__ = "0.1.0"
 
 __all__ = [
+    "Affine",
     "Bernoulli",
     "Beta",
     "BetaBinomial",
@@ -152,6 +175,7 @@ __all__ = [
     "BurrXII",
     "Categorical",
     "Cauchy",
+    "Censored",
     "Chi",
     "ChiSquared",
     "ContinuousBernoulli",
@@ -159,6 +183,7 @@ __all__ = [
     "Density",
     "Dirichlet",
     "Empirical",
+    "Exp",
     "Exponential",
     "Family",
     "Fit",
@@ -172,11 +197,14 @@ __all__ = [
     "Gompertz",
     "Gumbel",
     "HalfNormal",
+    "Hurdle",
     "Independent",
     "InverseGamma",
     "InverseGaussian",
     "Kumaraswamy",
     "Laplace",
+    "Linear",
+    "Link",
     "LogLogistic",
     "LogNormal",
     "LogarithmicSeries",
@@ -196,16 +224,23 @@ __all__ = [
     "Parameter",
     "Pareto",
     "Poisson",
+    "Power",
     "Rayleigh",
+    "Regression",
+    "Scaled",
+    "Shifted",
     "SkewNormal",
     "Status",
     "StudentT",
+    "Transformed",
+    "Truncated",
     "Uniform",
     "VonMises",
     "VonMisesFisher",
     "Weibull",
     "Wishart",
     "WrappedCauchy",
+    "ZeroInflated",
     "Zeta",
     "above",
     "alpha_divergence",
@@ -222,10 +257,12 @@ __all__ = [
     "fit_mle",
     "in_bits",
     "interval",
+    "interval_censored",
     "jeffreys_divergence",
     "jensen_shannon",
     "joint_entropy",
     "kl_divergence",
+    "links",
     "logits",
     "marginal",
     "minimize",
@@ -242,6 +279,8 @@ __all__ = [
     "record",
     "renyi_divergence",
     "renyi_entropy",
+    "right_censored",
+    "rounded",
     "signed",
     "simplex",
     "squared_hellinger",

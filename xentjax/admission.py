@@ -17,6 +17,7 @@ from jax import Array
 from xentjax._numerics import as_float
 from xentjax.information import probabilities
 from xentjax.minimization import check_limits
+from xentjax.models.starts import is_open
 from xentjax.parameters import check_names, named_leaves
 from xentjax.results import Fit
 from xentjax.sources import Empirical, check_points, check_weights, num_points
@@ -74,7 +75,7 @@ def _check_model(caller: str, model: Any) -> None:
             f"{caller}: found the class {model.__name__}, which computes no start from data; "
             f"pass an instance with starting values, as in {caller}({model.__name__}(...), ...)."
         )
-    if not inspect.isclass(model):
+    if not is_open(model):
         _check_instance(caller, model)
     # the protocol of numpyro, distrax and TFP
     if not inspect.isclass(model) and hasattr(model, "batch_shape") and hasattr(model, "event_shape"):
@@ -111,6 +112,8 @@ def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
         return
     if isinstance(fixed, str):
         raise TypeError(f"{caller}: found fixed={fixed!r}, but a collection of names is needed; write [{fixed!r}].")
+    if is_open(model) and not inspect.isclass(model):
+        return  # its parameters are known once it is started
     if not inspect.isclass(model):
         check_names(caller, model, fixed)
         supports: dict[str, Support | None] = {leaf.name: leaf.support for leaf in named_leaves(model)}

@@ -5,7 +5,6 @@ Maximum likelihood is the case where the source is data, a KL projection the cas
 """
 
 import functools
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -18,9 +17,10 @@ from xentjax import admission
 from xentjax.diagnosis import diagnose
 from xentjax.implicit import minimum_of
 from xentjax.minimization import gap_tolerance, run
+from xentjax.models.starts import is_open, joined, split
 from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import cross_entropy_objective
-from xentjax.parameters import named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import check_names, named_leaves, replace_leaves, unconstrain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
 from xentjax.statuses import Status
@@ -41,8 +41,9 @@ def fit_mle(
     """Maximum likelihood: argmax Σ wᵢ log q(xᵢ; θ), which is argmin H(p̃, q_θ) = argmin KL(p̃‖q_θ).
 
     Args:
-      model: a family's class (the start is computed from the data), or an instance of anything with `log_prob`: a
-        family, a record of your own, `Built`, `Density` (the start is that instance).
+      model: a family's class, or a combination with one inside, as `Censored(Weibull)` (the start is computed from the
+        data); or an instance of anything with `log_prob`: a family, a record of your own, `Built`, `Density` (the
+        start is that instance).
       data: an array [n, ...] or a pytree of arrays with a common leading axis. For a conditional model log q(y | x)
         it is the pair (x, y), and so is the point that `log_prob` gets.
       weights: non-negative numbers [n]; a weight of 2 counts an observation twice.
@@ -139,16 +140,16 @@ def _checked_fit(
     check_starts(caller, num_starts, key)
     held = dict(fixed) if isinstance(fixed, Mapping) else {}
     names = tuple(sorted(fixed or ()))
-    cls, instance = (model, None) if inspect.isclass(model) else (None, model)
-    result = _fit(cls, instance, source, held, names, optimizer, num_starts, tol, max_steps, key)
+    made_for, values = split(model) if is_open(model) else (None, model)
+    result = _fit(made_for, values, source, held, names, optimizer, num_starts, tol, max_steps, key)
     admission.explain(caller, model, given, source, result)
     return result
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4, 5, 6))
 def _fit(
-    cls: Any,
-    instance: Any,
+    made_for: Any,
+    values: Any,
     source: Any,
     held: dict,
     names: tuple,
@@ -161,7 +162,9 @@ def _fit(
     given, source = source, source.counted() if isinstance(source, Empirical) else source
     # neither the start nor the way to the minimum is differentiated, only the minimum: see `minimum_of`
     still = jax.lax.stop_gradient
-    model = _settle(cls.start(still(source)) if instance is None else instance, source, held, names)
+    model = values if made_for is None else joined(made_for, values).start(still(source))
+    check_names("fit", model, names)
+    model = _settle(model, source, held, names)
     never_fitted = (leaf.name for leaf in named_leaves(model) if leaf.is_parameter and leaf.support.free is None)
     names = tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
 

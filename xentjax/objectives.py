@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax.predictor_derivatives import second_order_by_predictors
 from xentjax.sources import Empirical
 from xentjax.statistics import Center, Spread, summarize
 
@@ -57,6 +58,9 @@ class PointObjective:
 
     def second_order(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Array]:
         """Value, gradient [m] and Hessian [m, m]: each block's sum is differentiated, never a single point's term."""
+        model = self.constrain(unravel(point))
+        if getattr(model, "is_linear", False):
+            return second_order_by_predictors(self.constrain, self.source, unravel(point), model)
         size = point.shape[0]
         basis = jnp.eye(size, dtype=point.dtype)
 

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import inspect
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -122,17 +122,24 @@ def as_support(declared: Any) -> Support:
     return found
 
 
-def _declared_support(model: Any, path: tuple) -> Support | None:
-    """The support of the innermost declared field on the path."""
-    found, node = None, model
+def declared(model: Any, path: tuple) -> tuple[str, Support | None, bool]:
+    """The name of the leaf at a path, its innermost declared support, and whether it may be a parameter."""
+    found, node, named, counts = None, model, [], True
     for depth, key in enumerate(path):
         name, fields = getattr(key, "name", None), _fields(node)
-        found = fields[name].metadata.get("support", found) if name in fields else found
-        named: Mapping = dict(getattr(node, "supports", ()))
+        metadata: Mapping = fields[name].metadata if name in fields else {}
+        found = metadata.get("support", found)
+        named += [] if metadata.get("unnamed") else [key]
+        counts = counts and not metadata.get("aside", False)
+        supports: Mapping = dict(getattr(node, "supports", ()))
         for end in range(depth + 2, len(path) + 1):
-            found = named.get(jax.tree_util.keystr(path[depth + 1 : end], simple=True, separator="."), found)
+            found = supports.get(_name(path[depth + 1 : end]), found)
         node = getattr(node, str(name)) if name in fields else _item(node, key)
-    return found
+    return _name(named or path), found, counts
+
+
+def _name(path: Sequence) -> str:
+    return jax.tree_util.keystr(tuple(path), simple=True, separator=".")
 
 
 def _fields(node: Any) -> dict[str, dataclasses.Field]:
@@ -159,13 +166,10 @@ def named_leaves(model: Any) -> list[NamedLeaf]:
     """The leaves of a model in the order of its tree. Leaves that are neither declared nor floats are no parameters."""
     leaves = []
     for path, value in jax.tree_util.tree_flatten_with_path(model)[0]:
-        declared = _declared_support(model, path)
-        numeric = isinstance(value, (bool, int, float, complex)) or hasattr(value, "dtype")
-        is_parameter = numeric and (declared is not None or jnp.issubdtype(jnp.result_type(value), jnp.floating))
-        # a Built model keeps its parameters in `params`: their paths begin there
-        prefix = "params." if hasattr(model, "supports") else ""
-        name = jax.tree_util.keystr(path, simple=True, separator=".").removeprefix(prefix)
-        leaves.append(NamedLeaf(name, declared or REAL, as_float(value) if is_parameter else value, is_parameter))
+        name, support, counts = declared(model, path)
+        numeric = counts and (isinstance(value, (bool, int, float, complex)) or hasattr(value, "dtype"))
+        is_parameter = numeric and (support is not None or jnp.issubdtype(jnp.result_type(value), jnp.floating))
+        leaves.append(NamedLeaf(name, support or REAL, as_float(value) if is_parameter else value, is_parameter))
     names = [leaf.name for leaf in leaves]
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
@@ -230,7 +234,7 @@ def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Arra
     See also: `numpyro.infer.util.unconstrain_fn`, which works on a traced program and not on a model object.
     """
     check_held("unconstrain", model, fixed)
-    leaves = named_leaves(model)
+    leaves = named_leaves(_in_coordinates(model, fixed, "to_coordinates"))
     free = {
         leaf.name: leaf.support.free(leaf.value)
         for leaf in leaves
@@ -242,9 +246,27 @@ def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Arra
             leaf.support.constrain(free[leaf.name]) if leaf.name in free and leaf.support.constrain else leaf.value
             for leaf in leaves
         ]
-        return replace_leaves(model, values)
+        return _in_coordinates(replace_leaves(model, values), fixed, "from_coordinates")
 
     return free, constrain
+
+
+def _in_coordinates(model: Any, fixed: Collection[str], way: str) -> Any:
+    """The model with the coordinates of each part that knows better ones than its own numbers, or back again."""
+
+    def knows(node: Any) -> bool:
+        return hasattr(node, way)
+
+    parts, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=knows)
+    if not any(knows(part) for _, part in parts):
+        return model
+
+    def held(path: tuple) -> set[str]:
+        prefix = declared(model, path)[0] + "." if path else ""
+        return {name.removeprefix(prefix) for name in fixed if name.startswith(prefix)}
+
+    moved = [getattr(part, way)(held(path)) if knows(part) else part for path, part in parts]
+    return jax.tree_util.tree_unflatten(structure, moved)
 
 
 def inside(model: Any) -> Array:

@@ -20,6 +20,16 @@ def static(default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"static": True})
 
 
+def unnamed(default: Any = dataclasses.MISSING) -> Any:
+    """A field that the names of the parameters inside it pass over: "rate", not "of.rate"."""
+    return dataclasses.field(default=default, metadata={"unnamed": True})
+
+
+def aside(default: Any = dataclasses.MISSING) -> Any:
+    """A field of arrays that are no parameters, as the units of columns."""
+    return dataclasses.field(default=default, metadata={"aside": True})
+
+
 def _numbers_to_arrays(instance: Any) -> None:
     """The constructor's only work: declared parameters become floating-point arrays, 2 becomes 2.0."""
     for field in dataclasses.fields(instance):

@@ -134,6 +134,8 @@ def _identity(x: Array) -> Array:
 
 # what is not declared counts as real too, and may be infinite in a model of one's own, as a bound is
 REAL = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity, closed=lambda x: ~jnp.isnan(x))
+# what moves logarithms, or those of odds
+LOG_RATIO = Support("a finite number", jnp.isfinite, 0.0, _identity, _identity, relative=True)
 SIGNED = Support("a finite number", jnp.isfinite, 0.0, jnp.arcsinh, jnp.sinh, relative=True)
 NON_NEGATIVE = Support("a finite number ≥ 0", lambda x: jnp.isfinite(x) & (x >= 0), 1.0, low=0.0)
 POSITIVE = Support(

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import expm1_minus, linear_minus_log, relative_entropy_term, xlog1py, xlogy
+from xentjax._numerics import as_float, expm1_minus, linear_minus_log, relative_entropy_term, xlog1py, xlogy
 from xentjax.cumulants import cumulant
-from xentjax.families.family import Family
+from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, unit_interval
 from xentjax.statistics import identity, indicators, square
 from xentjax.supports import BINARY
@@ -37,6 +37,13 @@ class Bernoulli(Family):
 
     def log_prob_of(self, x: Array) -> Array:
         return xlogy(x, self.probs) + xlog1py(1 - x, -self.probs)
+
+    @staticmethod
+    def log_prob_from_logit(logit: Array, x: Array) -> Array:
+        """`log_prob` at probs = sigmoid(logit), also where that is 0 or 1 to rounding."""
+        within = BINARY.contains(x)
+        sign = jnp.where(as_float(x) == 0, 1.0, -1.0)
+        return within_support(within, x, -jax.nn.softplus(sign * logit))
 
     def expectations(self) -> dict:
         p = jnp.asarray(self.probs)

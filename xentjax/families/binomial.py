@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._gamma import log_factorial_gap
-from xentjax._numerics import relative_entropy_term
+from xentjax._numerics import as_float, relative_entropy_term
 from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant, log_gamma_of_difference, log_gamma_plus_one
 from xentjax.families.bernoulli import bernoulli_cumulant, bernoulli_kl
-from xentjax.families.family import Family
+from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, count, unit_interval
 from xentjax.statistics import identity, square, summarize
 from xentjax.supports import COUNTS
@@ -50,9 +50,20 @@ class Binomial(Family):
         return 0.0
 
     def log_prob_of(self, x: Array, factorial: Array, rest_factorial: Array) -> Array:
-        n, p = jnp.asarray(self.total_count, x.dtype), jnp.asarray(self.probs, x.dtype)
-        ways = log_factorial_gap(n) - log_factorial_gap(x) - log_factorial_gap(n - x) - factorial - rest_factorial
-        return ways - relative_entropy_term(x, n * p) - relative_entropy_term(n - x, n * (1 - p))
+        p = jnp.asarray(self.probs, x.dtype)
+        return self._log_prob_of(p, 1 - p, x) - factorial - rest_factorial
+
+    def _log_prob_of(self, p: Array, rest: Array, x: Array) -> Array:
+        n = jnp.asarray(self.total_count, x.dtype)
+        ways = log_factorial_gap(n) - log_factorial_gap(x) - log_factorial_gap(n - x)
+        return ways - relative_entropy_term(x, n * p) - relative_entropy_term(n - x, n * rest)
+
+    def log_prob_from_logit(self, logit: Array, x: Array) -> Array:
+        """`log_prob` at probs = sigmoid(logit), also where that is 1 to rounding."""
+        x, n = as_float(x), as_float(self.total_count)
+        within = COUNTS.contains(x) & (x <= n)
+        safe = jnp.where(within, x, 0.0)
+        return within_support(within, x, self._log_prob_of(jax.nn.sigmoid(logit), jax.nn.sigmoid(-logit), safe))
 
     def expectations(self) -> dict:
         n, p = jnp.asarray(self.total_count), jnp.asarray(self.probs)

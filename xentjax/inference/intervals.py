@@ -13,6 +13,7 @@ from xentjax.inference.natural_scale import moved, scale_and_core, spread_of
 from xentjax.inference.observations import compiled, coordinates
 from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.records import record
+from xentjax.supports import LOG_RATIO, REAL
 
 
 @record
@@ -159,7 +160,8 @@ def _wald_interval(covariance: Covariance, level: Any) -> tuple[Any, Any]:
         ends = named_leaves(build(point + sign * reach))
         values = []
         for leaf, error, own in zip(leaves, errors, ends, strict=True):
-            symmetric = leaf.support.ndim > 0 and moved(leaf, fixed)
+            # vectors, and numbers that are their own coordinate
+            symmetric = (leaf.support.ndim > 0 or leaf.support in (REAL, LOG_RATIO)) and moved(leaf, fixed)
             values.append(leaf.value + sign * z * error.value if symmetric else own.value)
         return replace_leaves(model, values)
 

@@ -8,7 +8,7 @@ from jax import Array
 
 from xentjax._numerics import as_float
 from xentjax.parameters import as_support
-from xentjax.records import record, static
+from xentjax.records import record, static, unnamed
 from xentjax.supports import Support
 
 
@@ -48,7 +48,7 @@ class Built:
     See also: `Density`, for a plain function.
     """
 
-    params: Any
+    params: Any = unnamed()
     build: Callable[[Any], Any] = static()
     supports: Mapping[str, Any] = static()
 
@@ -80,7 +80,7 @@ class Density:
     0.33333
     """
 
-    params: Any
+    params: Any = unnamed()
     function: Callable[[Any, Any], Array] = static()
     supports: Mapping[str, Any] = static()
 
