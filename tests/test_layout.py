@@ -47,16 +47,20 @@ LEVELS = [
         "minimization",
         "multistart",
         "objectives",
+        "predictor_derivatives",
         "results",
         "admission",
         "estimation",
     },
-    {"inference"},
+    {"inference", "estimators"},
+    {"plots"},
 ]
 # Methods of a fit lead to what is made of fits. They import it when called, so that nothing goes in circles at import.
 WHEN_CALLED = {"xentjax.results": "xentjax.inference"}
 # optax is the solver's business; the door of the fits names its type
 USES_OPTAX = {"xentjax.minimization", "xentjax.estimation"}
+# an extra, imported when called
+USES_MATPLOTLIB = "xentjax.plots"
 
 
 def level(module: str) -> int:
@@ -112,7 +116,8 @@ def test_what_is_imported(module: str) -> None:
     ]
     outside = {name.split(".")[0] for name, _ in found if not name.startswith("xentjax")}
     assert "optax" not in outside or module in USES_OPTAX
-    assert outside <= {"jax", "numpy", "optax"} | set(sys.stdlib_module_names)
+    assert "matplotlib" not in outside or module.startswith(USES_MATPLOTLIB)
+    assert outside <= {"jax", "numpy", "optax", "matplotlib"} | set(sys.stdlib_module_names)
 
 
 def test_importing_starts_no_backend_and_changes_no_setting() -> None:

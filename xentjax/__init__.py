@@ -39,7 +39,7 @@ from xentjax.divergences import (
     squared_hellinger,
     total_variation,
 )
-from xentjax.estimation import fit, fit_kl, fit_mle
+from xentjax.estimation import fit, fit_kl, fit_map, fit_mle
 from xentjax.families import (
     Bernoulli,
     Beta,
@@ -122,6 +122,7 @@ from xentjax.models import (
     Linear,
     Link,
     Mixture,
+    Ordinal,
     Power,
     Regression,
     Scaled,
@@ -221,6 +222,7 @@ __all__ = [
     "Nakagami",
     "NegativeBinomial",
     "Normal",
+    "Ordinal",
     "Parameter",
     "Pareto",
     "Poisson",
@@ -254,6 +256,7 @@ __all__ = [
     "f_divergence",
     "fit",
     "fit_kl",
+    "fit_map",
     "fit_mle",
     "in_bits",
     "interval",
@@ -262,7 +265,6 @@ __all__ = [
     "jensen_shannon",
     "joint_entropy",
     "kl_divergence",
-    "links",
     "logits",
     "marginal",
     "minimize",

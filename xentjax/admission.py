@@ -339,7 +339,22 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any)
             "finite one is needed; the tails of the source may be too heavy for every member of this family: choose "
             "one with such tails, or pass an instance with plausible starting values."
         )
+    _explain_points(caller, name, source, start)
     raise ValueError(
         f"{caller}: found a cross-entropy, or derivatives of it, that are not finite at the start of {name}, but a "
         f"finite start is needed; {ADVICE[Status.BAD_START]}; pass an instance with plausible starting values."
     )
+
+
+def _explain_points(caller: str, name: str, source: Empirical, start: Any) -> None:
+    """An error for the first observation that the model excludes where it starts."""
+    values = np.asarray(jax.vmap(start.log_prob)(source.data))
+    counted = np.full(values.shape, True) if source.weights is None else np.asarray(source.weights) > 0
+    bad = np.flatnonzero(counted & ~np.isfinite(values))
+    if values.ndim == 1 and bad.size:
+        point = jax.tree.map(lambda leaf: np.asarray(leaf)[bad[0]], source.data)
+        raise ValueError(
+            f"{caller}: found data[{bad[0]}] = {point}, at which the log-density of {name} is {values[bad[0]]} where "
+            f"the fit starts, as at {bad.size} of {values.size} observations, but a finite one is needed; correct or "
+            "drop it, choose a model that allows it, or start from other values."
+        )

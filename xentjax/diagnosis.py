@@ -52,9 +52,10 @@ def diagnose(
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
 
-    # what never closed and led further than any data reach
+    # what never closed, led further than any data reach, and leads on
     reach = jnp.where(relative, 30.0, 1e10 * (1 + jnp.abs(start)))
-    far = ~(jnp.abs(best.point - start) < reach)
+    rests = jnp.abs(best.full) <= 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point))
+    far = ~(jnp.abs(best.point - start) < reach) & ~rests
     unbounded = unfinished & jnp.any(far)
     moving = jnp.where(unbounded, far, moving)
     heading = jnp.where(unbounded, jnp.sign(best.point - start), heading)

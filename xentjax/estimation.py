@@ -19,7 +19,7 @@ from xentjax.implicit import minimum_of
 from xentjax.minimization import gap_tolerance, run
 from xentjax.models.starts import is_open, joined, split
 from xentjax.multistart import check_starts, run_from_several
-from xentjax.objectives import cross_entropy_objective
+from xentjax.objectives import Penalized, cross_entropy_objective
 from xentjax.parameters import check_names, named_leaves, replace_leaves, unconstrain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
@@ -110,6 +110,53 @@ def fit_kl(
     return _checked_fit("fit_kl", model, source, fixed, optimizer, tol, max_steps, num_starts, key)
 
 
+def fit_map(
+    model: Any,
+    data: Any,
+    log_prior: Callable[[Any], jax.Array],
+    *,
+    weights: Any = None,
+    fixed: Collection[str] | Mapping[str, Any] | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    tol: float | None = None,
+    max_steps: int = 10_000,
+    num_starts: int = 1,
+    key: jax.Array | None = None,
+) -> Fit:
+    """The maximum a posteriori, or penalised likelihood: argmax Σ wᵢ log q(xᵢ; θ) + log_prior(q_θ).
+
+    A prior is one more term of the objective, and a penalty is a prior: the ridge λ |β|² / 2 is a normal prior of
+    standard deviation 1/√λ on each coefficient, the lasso a Laplace prior. The density is that of the model's own
+    parameters: no Jacobian of the coordinates that a fit moves in is added, so that the answer does not depend on them.
+
+    The fields of the result describe the penalised fit, but `cross_entropy` and `log_likelihood` are without the prior.
+    Standard errors are those of the normal approximation to the posterior; what supposes a maximum of the likelihood
+    (sandwich, profiles, bootstrap, influence) refuses the fit.
+
+    Args:
+      log_prior: a function of the model that returns a log-density in nats, up to a constant; define it once at module
+        level: a new lambda per call compiles anew.
+      model, data, weights, fixed, optimizer, tol, max_steps, num_starts, key: as for `fit_mle`.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> def rate_is_about_one(q):
+    ...     return xj.Gamma(3.0, 3.0).log_prob(q.rate)
+    >>> fit = xj.fit_map(xj.Exponential, jnp.array([1.0, 2.0, 3.0, 2.0]), rate_is_about_one)
+    >>> round(fit.model.rate.item(), 4)  # (4 + 3 - 1) / (8 + 3), the mode of the posterior gamma
+    0.5455
+
+    See also: sklearn's `LogisticRegression(C=1 / λ)`; Stan's `optimize(jacobian=FALSE)`.
+    """
+    if not callable(log_prior) or hasattr(log_prior, "log_prob"):
+        raise TypeError(
+            f"fit_map: found log_prior={log_prior!r}, but a function of the model is needed, as in "
+            "lambda q: Gamma(2.0, 1.0).log_prob(q.rate)."
+        )
+    source = Empirical(data, weights)
+    return _checked_fit("fit_map", model, source, fixed, optimizer, tol, max_steps, num_starts, key, log_prior)
+
+
 def fit(
     model: Any,
     source: Any,
@@ -135,18 +182,19 @@ def _checked_fit(
     max_steps: int,
     num_starts: int,
     key: Any,
+    log_prior: Any = None,
 ) -> Fit:
     given, source = source, admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
     check_starts(caller, num_starts, key)
     held = dict(fixed) if isinstance(fixed, Mapping) else {}
     names = tuple(sorted(fixed or ()))
     made_for, values = split(model) if is_open(model) else (None, model)
-    result = _fit(made_for, values, source, held, names, optimizer, num_starts, tol, max_steps, key)
+    result = _fit(made_for, values, source, held, names, optimizer, num_starts, log_prior, tol, max_steps, key)
     admission.explain(caller, model, given, source, result)
     return result
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4, 5, 6))
+@functools.partial(jax.jit, static_argnums=(0, 4, 5, 6, 7))
 def _fit(
     made_for: Any,
     values: Any,
@@ -155,6 +203,7 @@ def _fit(
     names: tuple,
     optimizer: Any,
     num_starts: int,
+    log_prior: Any,
     tol: Any,
     max_steps: Any,
     key: Any,
@@ -170,7 +219,9 @@ def _fit(
 
     def objective(arguments: tuple) -> Callable:
         model, source = arguments
-        return cross_entropy_objective(unconstrain(model, names)[1], model, source)
+        constrain = unconstrain(model, names)[1]
+        plain = cross_entropy_objective(constrain, model, source)
+        return plain if log_prior is None else Penalized(plain, lambda free: log_prior(constrain(free)), source.total)
 
     free, _ = unconstrain(still(model), names)
     _, unravel = ravel_pytree(free)
@@ -191,8 +242,10 @@ def _fit(
     status = jnp.where(admission.covered(model, source), status, unseen)
     status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
     going = jnp.where(status >= Status.BOUNDARY, going, 0)  # the statuses that say where
+    if log_prior is not None:
+        value = value + log_prior(found) / source.total.astype(value.dtype)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
-    return Fit(found, value, best.gap, status, steps, curvature, total, going, agreed, names, num_starts)
+    return Fit(found, value, best.gap, status, steps, curvature, total, going, agreed, names, num_starts, log_prior)
 
 
 def _with_kinks(found: Any, model: Any, source: Any, names: tuple) -> Any:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax.certificates import second_order
 from xentjax.predictor_derivatives import second_order_by_predictors
 from xentjax.sources import Empirical
 from xentjax.statistics import Center, Spread, summarize
@@ -36,6 +37,22 @@ def cross_entropy_objective(constrain: Callable[[Any], Any], model: Any, source:
         return -q.log_prob_of(*summarize(source, q.statistics))
 
     return by_statistics
+
+
+class Penalized:
+    """H − log_prior / n: a cross-entropy with one more term, which counts as much as one observation more or less."""
+
+    def __init__(self, plain: Callable[[Any], Array], log_prior: Callable[[Any], Array], total: Array) -> None:
+        self.plain = plain
+        self.penalty = lambda free: -log_prior(free) / total.astype(log_prior(free).dtype)
+
+    def __call__(self, free: Any) -> Array:
+        return self.plain(free) + self.penalty(free)
+
+    def second_order(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Array]:
+        """Value, gradient [m] and Hessian [m, m]."""
+        both = (second_order(term, point, unravel) for term in (self.plain, self.penalty))
+        return jax.tree.map(jnp.add, *both)
 
 
 def _moves(statistic: Center | Spread) -> bool:

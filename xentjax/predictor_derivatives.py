@@ -81,7 +81,8 @@ def _of_point(constrain: Callable, free: dict, names: list, groups: list, consta
         value, slope = jax.value_and_grad(term)(values)
         return slope, (value, slope)
 
-    bend, (value, slope) = jax.jacfwd(value_and_slope, has_aux=True)(jnp.concatenate([*etas, of_constants]))
+    values = jnp.concatenate([*etas, of_constants]) if constants else jnp.concatenate(etas)
+    bend, (value, slope) = jax.jacfwd(value_and_slope, has_aux=True)(values)
     return value, slope, bend, designs
 
 

@@ -137,6 +137,7 @@ class Fit(_Outcome):
       agreed: of several starts, how many ended as low as this one; None of a single one.
       fixed: names of the parameters that were held.
       num_starts: how many there were.
+      log_prior: the other term of the objective of `fit_map`.
     """
 
     model: Any
@@ -150,6 +151,7 @@ class Fit(_Outcome):
     agreed: Any = None
     fixed: tuple[str, ...] = static(())
     num_starts: int = static(1)
+    log_prior: Any = static(None)
     _unit = " nats per observation"
 
     @property

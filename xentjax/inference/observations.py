@@ -94,6 +94,11 @@ def arrays(caller: str, data: Any, weights: Any) -> Empirical:
 def observed(caller: str, fit: Any, data: Any, weights: Any) -> Empirical:
     """The data of a fit: as `arrays`, and outside jit an error for another number of observations than the fit had."""
     check_single(caller, fit)
+    if getattr(fit, "log_prior", None) is not None:
+        raise TypeError(
+            f"{caller}: found a fit with a prior, but one that maximises the likelihood alone is needed; use fit_mle, or "
+            "fit.standard_errors() and delta, which describe the posterior."
+        )
     total = fit._observations(caller)
     source = arrays(caller, data, weights)
     # float32 sums of many weights differ in the last digits

@@ -10,8 +10,9 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax._numerics import as_float
+from xentjax.certificates import second_order, symmetric_eigen
 from xentjax.inference.intervals import probability
-from xentjax.inference.matrices import inverse_core
+from xentjax.inference.matrices import inverse_core, units
 from xentjax.inference.observations import compiled, curvature_of, known, observed
 from xentjax.minimization import run
 from xentjax.objectives import PointObjective, cross_entropy_objective
@@ -100,6 +101,8 @@ def profile(fit: Fit, data: Any, name: str, values: Any, *, weights: Any = None)
 # a minimum from its neighbour takes a handful
 _INNER_STEPS = 200
 _OUTER_STEPS = 100
+# Newton's method takes four to eight
+_NEWTON_STEPS = 12
 
 
 class _Path(NamedTuple):
@@ -111,6 +114,7 @@ class _Path(NamedTuple):
     slopes: Array  # how the others follow it [m − 1]
     model: Callable[[Array, Array], Any]  # (coordinate, others) → the model
     minimum: Callable[[Array, Array], tuple[Array, Array]]  # (coordinate, start of the others) → (H, others)
+    derivatives: Callable[[Array, Array], tuple]  # (coordinate, others) → H, its gradient and Hessian, coordinate last
 
 
 def _path(fit: Fit, source: Empirical, index: Array) -> _Path:
@@ -129,6 +133,10 @@ def _path(fit: Fit, source: Empirical, index: Array) -> _Path:
         best, *_ = run(_along(objective, lambda others: whole(coordinate, others)), start, None, None, _INNER_STEPS)
         return best.value, best.point
 
+    def derivatives(coordinate: Array, others: Array) -> tuple[Array, Array, Array]:
+        along = _along(objective, lambda point: whole(point[-1], point[:-1]))
+        return second_order(along, jnp.append(others, coordinate), lambda point: point)
+
     # the covariance of the coordinate with all, per observation
     unit, core = inverse_core(fit.curvature)
     column = core[index] / unit[index] / unit
@@ -137,7 +145,7 @@ def _path(fit: Fit, source: Empirical, index: Array) -> _Path:
     # where the likelihood is flat or has a kink it tells neither
     width = jnp.where(jnp.isfinite(width) & (width > 0), width, 1.0)
     slopes = jnp.where(jnp.isfinite(slopes), slopes, 0.0)
-    return _Path(point[index], point[rest], width, slopes, lambda *at: constrain(whole(*at)), minimum)
+    return _Path(point[index], point[rest], width, slopes, lambda *at: constrain(whole(*at)), minimum, derivatives)
 
 
 def _along(objective: Callable, whole: Callable) -> Callable[[Array], Array]:
@@ -175,10 +183,65 @@ def _ends(fit: Fit, source: Empirical, level: Any, index: Array) -> tuple[Any, A
     return jax.vmap(lambda coordinate: path.model(coordinate, path.others))(coordinates), never & sound
 
 
+class _Newton(NamedTuple):
+    """The state of Newton's method for one end."""
+
+    at: Array  # the distance to try next
+    others: Array
+    sound: Array  # whether the steps lead to an end
+    done: Array
+    steps: Array
+
+
+def _newton(fit: Fit, path: _Path, sign: Array, limit: Array) -> tuple[Array, Array]:
+    """The distance of one end, and whether it was found: Newton's steps for the ratio and for the others at once.
+
+    An evaluation a step, where `_end` finds a minimum a step; what it cannot do is left to that.
+    """
+    first, eps, total = limit * path.width, jnp.finfo(limit.dtype).eps, fit.observations.astype(limit.dtype)
+    noise = _noise(fit, limit)
+
+    def body(s: _Newton) -> _Newton:
+        value, gradient, hessian = path.derivatives(path.center + sign * s.at, s.others)
+        inverse, convex = _inverse(hessian[:-1, :-1])
+        follow, step = -inverse @ hessian[:-1, -1], -inverse @ gradient[:-1]
+        # the minimum over the others as the parabola through this point has it, and its slope
+        gap, slope = -0.5 * gradient[:-1] @ step, sign * (gradient[-1] + follow @ gradient[:-1])
+        root = jnp.sqrt(2 * total * (value - gap - fit.cross_entropy))
+        wanted = (limit - root) * root / (total * slope)
+        moved = jnp.clip(wanted, -0.5 * s.at, s.at)
+        sound = convex & (slope > 0) & jnp.isfinite(wanted) & jnp.all(jnp.isfinite(step))
+        near = (jnp.abs(wanted) <= 0.1 * eps**0.5 * s.at) & (root > 0.5 * limit) | (jnp.abs(root - limit) <= noise)
+        # the height is right to the power 3/2 of the gap
+        done = sound & near & (gap <= 0.01 * eps**0.5)
+        return _Newton(s.at + moved, s.others + step + sign * moved * follow, sound, done, s.steps + 1)
+
+    yes, no = jnp.asarray(True), jnp.asarray(False)
+    start = _Newton(first, path.others + sign * first * path.slopes, yes, no, jnp.asarray(0))
+    end = jax.lax.while_loop(lambda s: s.sound & ~s.done & (s.steps < _NEWTON_STEPS), body, start)
+    return end.at, end.done
+
+
+def _noise(fit: Fit, limit: Array) -> Array:
+    """The rounding of the root of the likelihood ratio at its limit."""
+    total = fit.observations.astype(limit.dtype)
+    return 4 * jnp.finfo(limit.dtype).eps * total * (1 + jnp.abs(fit.cross_entropy)) / limit
+
+
+def _inverse(matrix: Array) -> tuple[Array, Array]:
+    """The inverse of a matrix of second derivatives, and whether it is positive definite."""
+    if not matrix.size:
+        return matrix, jnp.asarray(True)
+    unit = units(matrix)
+    values, vectors = symmetric_eigen(matrix / jnp.outer(unit, unit))
+    return (vectors / values[None, :]) @ vectors.T / jnp.outer(unit, unit), jnp.all(values > 0)
+
+
 def _end(fit: Fit, path: _Path, sign: Array, limit: Array) -> tuple[Array, Array]:
     """The coordinate of one end, and whether it is never reached: secant steps on the root of the likelihood ratio."""
     first, eps, total = limit * path.width, jnp.finfo(limit.dtype).eps, fit.observations.astype(limit.dtype)
-    noise = 4 * eps * total * (1 + jnp.abs(fit.cross_entropy)) / limit
+    noise = _noise(fit, limit)
+    soon, ready = _newton(fit, path, sign, limit)
 
     def body(s: _Search) -> _Search:
         start = s.others + sign * (s.at - s.last) * path.slopes
@@ -203,7 +266,8 @@ def _end(fit: Fit, path: _Path, sign: Array, limit: Array) -> tuple[Array, Array
 
     zero, no = jnp.zeros_like(limit), jnp.asarray(False)
     far = zero + jnp.inf
-    start = _Search(first, zero, far, zero, -limit, path.others, far, far, jnp.asarray(0), no, no)
+    at = jnp.where(ready, soon, first)
+    start = _Search(at, zero, far, zero, -limit, path.others, far, far, jnp.asarray(0), ready, no)
     end = jax.lax.while_loop(lambda s: ~s.done & (s.steps < _OUTER_STEPS), body, start)
     # a search that was stopped by a dip ends just before it
     found = end.done & (end.at < (1 - 10 * eps**0.5) * end.dip)

@@ -4,6 +4,7 @@ from xentjax.models.built import Built, Density
 from xentjax.models.censored import Censored, interval_censored, right_censored, rounded
 from xentjax.models.links import Link
 from xentjax.models.mixture import Mixture
+from xentjax.models.ordinal import Ordinal
 from xentjax.models.predictors import Linear
 from xentjax.models.regression import Regression
 from xentjax.models.transformed import Affine, Exp, Power, Scaled, Shifted, Transformed
@@ -20,6 +21,7 @@ __all__ = [
     "Linear",
     "Link",
     "Mixture",
+    "Ordinal",
     "Power",
     "Regression",
     "Scaled",

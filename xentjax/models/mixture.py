@@ -1,5 +1,6 @@
 """Finite mixtures: a model, and a source whose expectations are those of its components."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,29 +8,49 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._numerics import as_float
 from xentjax.families.family import Family
-from xentjax.parameters import Parameter, simplex
+from xentjax.models.starts import started
+from xentjax.parameters import Parameter, named_leaves, simplex
+from xentjax.sources import Empirical, num_points
 from xentjax.statistics import identity, square, summarize
-from xentjax.supports import Support
+from xentjax.supports import NON_NEGATIVE, POSITIVE, REAL, Support, reaches_beyond
+
+# the part of all data in each group, so that no group is a single value, whose scale is 0
+SHARED = 0.05
+SEEDS, ROUNDS = 4, 10
+# up to so many components are written out, each a loop over the points: half the time of loops over the components
+UNROLLED = 3
 
 
 class Mixture(Family):
     """Mixture(weights, components): log q(x) = log Σₖ weightsₖ exp(log qₖ(x)).
 
-    The number of components comes from an instance; a fit starts from it. As a source it knows every expectation its
+    The likelihood has several maxima, and where a component can collapse on a point none at all: a fit ends in the
+    maximum that it descends to. `num_starts=20, key=jax.random.key(0)` looks for others. The labels of components
+    can be exchanged; `sorted_by` puts them in an order. As a source a mixture knows every expectation that its
     components know.
 
     Args:
-      weights: probabilities [k].
-      components: one family's instance whose parameters have a leading axis of length k.
+      weights: probabilities [k]; their number is that of the components. A weight of 0 leaves its component out.
+      components: one instance of any model whose parameters have a leading axis of length k; or a tuple of k models,
+        which may differ; or a class, or a combination with one inside, as Mixture(jnp.ones(3) / 3, Normal). A fit
+        then starts from groups of the data: for numbers, along the sorted data in the shares of `weights`; for
+        vectors, and the pairs (x, y) of conditional models, around k centres (k-means). A few percent of all data
+        belong to each group, so that none is a single value.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
     >>> p = xj.Mixture(jnp.array([0.5, 0.5]), xj.Normal(jnp.array([-1.0, 1.0]), jnp.ones(2)))
     >>> p.variance.item()
     2.0
+    >>> x = jnp.concatenate([jnp.linspace(-3.0, -1.0, 20), jnp.linspace(2.0, 6.0, 30)])
+    >>> fit = xj.fit_mle(xj.Mixture([0.5, 0.5], xj.Normal), x).check()
+    >>> fit.model.weights.round(2).tolist()
+    [0.4, 0.6]
 
-    See also: `numpyro.distributions.MixtureSameFamily`, whose weights are a distribution object.
+    See also: `numpyro.distributions.MixtureSameFamily`, whose weights are a distribution object;
+    `estimators.expectation_maximization`, which climbs slowly and never descends.
     """
 
     weights: Parameter = simplex()
@@ -37,61 +58,154 @@ class Mixture(Family):
 
     @property
     def support(self) -> Support:  # type: ignore[override]
+        if isinstance(self.components, tuple):
+            return _widest(tuple(component.support for component in self.components))
         return self.components.support
 
-    def _stacked(self) -> Any:
-        """The components, checked to be one model whose every parameter has one value for each weight."""
-        k = jnp.shape(self.weights)
-        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(self.components)]
-        if not hasattr(self.components, "log_prob") or any(shape[:1] != k for shape in shapes):
+    def _checked(self) -> Any:
+        """The components: one model whose every parameter has one value for each weight, or a model for each."""
+        k, components = jnp.shape(self.weights), self.components
+        if isinstance(components, tuple):
+            if k == (len(components),) and all(hasattr(part, "log_prob") for part in components):
+                return components
+            raise ValueError(
+                f"Mixture: found {k[0] if k else 0} weights and a tuple of {len(components)} components, "
+                f"{', '.join(type(part).__name__ for part in components)}, but one model with log_prob for each weight "
+                "is needed."
+            )
+        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(components)]
+        if not hasattr(components, "log_prob") or any(shape[:1] != k for shape in shapes):
             raise ValueError(
                 f"Mixture: found {k[0] if k else 0} weights and components with parameters of shapes "
                 f"{', '.join(map(str, dict.fromkeys(shapes)))}, but one instance, each of whose parameters has one "
                 "value for each weight on a leading axis, is needed, as in Mixture([0.5, 0.5], Normal([0.0, 1.0], "
-                "[1.0, 1.0]))."
+                "[1.0, 1.0])), or a tuple of models, or a class that a fit starts from data."
             )
-        return self.components
+        return components
+
+    def _each(self, f: Callable[[Any], Any]) -> Any:
+        """f of each component, stacked on a leading axis [k]."""
+        components = self._checked()
+        if isinstance(components, tuple):
+            return jax.tree.map(lambda *values: jnp.stack(values), *map(f, components))
+        return jax.vmap(f)(components)
+
+    def start(self, source: Any = None) -> "Mixture":  # type: ignore[override]
+        """The mixture to start a fit from, where components are classes: each near its best for a group of the data.
+
+        Raises:
+          TypeError: the source has no points to group; or the components' own class has no start.
+        """
+        if source is None:  # of the class: `Mixture.start(source)`
+            return Family.start.__func__(Mixture, self)  # type: ignore[attr-defined]
+        if not isinstance(source, Empirical):
+            raise TypeError(
+                f"fit: found {type(source).__name__} as the source of a Mixture whose components start from data, but "
+                "points are needed to group; use quadrature(p) or monte_carlo(p, key, num_samples) as the source, or "
+                "start from an instance."
+            )
+        groups = _groups(source, jnp.asarray(self.weights))
+
+        def near(component: Any, group: Array) -> Any:
+            return started(component, Empirical(source.data, group, source.drawn))
+
+        if isinstance(self.components, tuple):
+            if len(self.components) != len(groups):
+                self._checked()  # says so
+            return Mixture(self.weights, tuple(map(near, self.components, groups)))
+        return Mixture(self.weights, jax.vmap(functools.partial(near, self.components))(groups))
 
     def ends(self) -> tuple[Any, Any]:
-        low, high = self.components.ends()
-        counts = jnp.asarray(self.weights) != 0
-        return (
-            low if isinstance(low, float) else jnp.min(jnp.where(counts, low, jnp.inf)),
-            high if isinstance(high, float) else jnp.max(jnp.where(counts, high, -jnp.inf)),
-        )
+        if isinstance(self.components, tuple):
+            lows, highs = zip(*(component.ends() for component in self._checked()), strict=True)
+        else:
+            lows, highs = self.components.ends()
+        return self._end(lows, jnp.min, jnp.inf), self._end(highs, jnp.max, -jnp.inf)
+
+    def _end(self, ends: Any, extreme: Callable, nothing: float) -> Any:
+        """The outermost end of the components that count."""
+        values = ends if isinstance(ends, tuple) else (ends,)
+        if all(isinstance(end, float) for end in values):
+            return min(values) if nothing > 0 else max(values)
+        if isinstance(ends, tuple):
+            ends = jnp.stack([jnp.asarray(end, self.weights.dtype) for end in ends])
+        return extreme(jnp.where(_along(self.weights != 0, ends), ends, nothing), 0)
 
     def tails(self, x: Array) -> tuple[Array, Array]:
-        each = jax.vmap(lambda component: (component.log_cdf(x), component.log_survival(x)))(self._stacked())
+        each = self._each(lambda component: (component.log_cdf(x), component.log_survival(x)))
         below, above = (jax.nn.logsumexp(tail, b=jnp.asarray(self.weights)) for tail in each)
         return below, above
 
     def coordinate(self) -> tuple[Array, Array]:
-        weights, (loc, scale) = (
-            jnp.asarray(self.weights),
-            jax.vmap(lambda component: component.coordinate())(self._stacked()),
-        )
-        center = weights @ loc
-        return center, jnp.sqrt(weights @ (scale**2 + (loc - center) ** 2))
+        support, dtype = self.support, self.weights.dtype
+        loc, scale = self._each(lambda component: _coordinate(component, support, dtype))
+        center = self.weights @ loc
+        return center, jnp.sqrt(self.weights @ (scale**2 + (loc - center) ** 2))
 
     def log_prob(self, x: Any) -> Array:
-        each = jax.vmap(lambda component: component.log_prob(x))(self._stacked())
-        weights = jnp.asarray(self.weights)
-        # log-sum-exp of each + log(weight) about the largest term that counts; a weight of 0 has a derivative
-        counts = (weights > 0) & (each > -jnp.inf)
-        reached = jnp.any(counts) | jnp.any(jnp.isnan(each) | jnp.isnan(weights))
-        top = jax.lax.stop_gradient(jnp.max(jnp.where(counts, each, -jnp.inf)))
-        ratios = jnp.exp(jnp.minimum(each - jnp.where(reached, top, 0.0), 80.0))
-        return jnp.where(reached, top + jnp.log(jnp.where(reached, jnp.sum(weights * ratios), 1.0)), -jnp.inf)
+        components, weights = self._checked(), jnp.asarray(self.weights)
+        if not isinstance(components, tuple) and weights.shape[0] > UNROLLED:
+            return _log_sum((weights,), (jax.vmap(lambda component: component.log_prob(x))(components),))
+        parts = _unstacked(components, weights.shape[0])
+        return _log_sum(tuple(weights), tuple(part.log_prob(x) for part in parts))
+
+    def responsibilities(self, x: Any) -> Array:
+        """P(component k | x) = weightsₖ qₖ(x) / q(x) [k], for one point: which component it came from.
+
+        0 for a component of weight 0; NaN at a point that every component excludes.
+
+        >>> import jax.numpy as jnp
+        >>> import xentjax as xj
+        >>> p = xj.Mixture(jnp.array([0.5, 0.5]), xj.Normal(jnp.array([-1.0, 1.0]), jnp.ones(2)))
+        >>> p.responsibilities(1.0).round(4).tolist()
+        [0.1192, 0.8808]
+
+        See also: `sklearn.mixture.GaussianMixture.predict_proba`, for many points at once; here `jax.vmap` maps.
+        """
+        return jnp.exp(self.log_responsibilities(x))
+
+    def log_responsibilities(self, x: Any) -> Array:
+        """log P(component k | x) [k] in nats, accurate where a probability is too small for a float; see there."""
+        each = self._each(lambda component: component.log_prob(x))
+        return jax.nn.log_softmax(each + jnp.log(self.weights))
+
+    def sorted_by(self, name: str) -> "Mixture":
+        """The same distribution with its components in increasing order of one parameter, as "loc" or "weights".
+
+        The labels of components mean nothing, so that fits to be compared need an order. Vectors are sorted by their
+        first entry. Works under `jit` and `vmap`.
+
+        Raises:
+          TypeError: the components are a tuple, whose members are told apart by what they are.
+          ValueError: there is no such parameter.
+
+        >>> import jax.numpy as jnp
+        >>> import xentjax as xj
+        >>> xj.Mixture(jnp.array([0.3, 0.7]), xj.Poisson(jnp.array([5.0, 1.0]))).sorted_by("rate")
+        Mixture(weights=[0.7, 0.3], components.rate=[1., 5.])
+        """
+        if isinstance(self.components, tuple):
+            raise TypeError(
+                f"Mixture.sorted_by: found a tuple of components to sort by {name!r}, but one instance with the "
+                "components along its leading axis is needed; a tuple keeps the order in which it was given."
+            )
+        keys = {leaf.name: leaf.value for leaf in named_leaves(self._checked()) if leaf.is_parameter}
+        keys["weights"] = self.weights
+        if name not in keys:
+            raise ValueError(
+                f"Mixture.sorted_by: found {name!r}, but the parameters are {', '.join(keys)}; use one of these names."
+            )
+        order = jnp.argsort(keys[name].reshape(jnp.size(self.weights), -1)[:, 0])
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[order], self)
 
     def expect(self, f: Callable[[Any], Any]) -> Any:
         """Σₖ weightsₖ E_k[f(x)]."""
-        each = jax.vmap(lambda component: component.expect(f))(self._stacked())
+        each = self._each(lambda component: component.expect(f))
         weights = jnp.asarray(self.weights)
 
         def average(values: Array) -> Array:
             # a component of weight 0 may have no expectation
-            counts = (weights != 0).reshape((-1,) + (1,) * (values.ndim - 1))
-            return jnp.tensordot(weights, jnp.where(counts, values, 0.0), 1)
+            return jnp.tensordot(weights, jnp.where(_along(weights != 0, values), values, 0.0), 1)
 
         return jax.tree.map(average, each)
 
@@ -101,23 +215,159 @@ class Mixture(Family):
 
     @property
     def variance(self) -> Array:
+        """The variance; of vectors the variances [d] of their entries."""
         return summarize(self, (identity, square))[1]
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+        components, k = self._checked(), self.weights.shape[0]
+
         def draw(key: Array) -> Array:
-            first, second = jax.random.split(key)
+            first, *keys = jax.random.split(key, k + 1 if isinstance(components, tuple) else 2)
             which = jax.random.categorical(first, jnp.log(self.weights))
-            return jax.tree.map(lambda leaf: leaf[which], self._stacked()).sample(second)
+            if isinstance(components, tuple):
+                return jnp.stack([part.sample(own) for part, own in zip(components, keys, strict=True)])[which]
+            return jax.tree.map(lambda leaf: leaf[which], components).sample(keys[0])
 
         flat = jax.vmap(draw)(jax.random.split(key, shape).reshape(-1))
         return flat.reshape(shape + flat.shape[1:])
 
     def left_out(self, points: Array) -> Array:
-        each = points.reshape(jnp.size(self.weights), -1)
-        return jnp.asarray(self.weights) @ jax.vmap(lambda component, own: component.left_out(own))(
-            self.components, each
-        )
+        rows = points.reshape(jnp.size(self.weights), -1)
+        if isinstance(self.components, tuple):
+            each = jnp.stack([part.left_out(own) for part, own in zip(self.components, rows, strict=True)])
+        else:
+            each = jax.vmap(lambda component, own: component.left_out(own))(self.components, rows)
+        return self.weights @ each
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
-        points, weights = jax.vmap(lambda component: component.quadrature_rule(num_points))(self._stacked())
-        return points.reshape(-1), (jnp.asarray(self.weights)[:, None] * weights).reshape(-1)
+        points, weights = self._each(lambda component: _rule(component, num_points))
+        return points.reshape(-1), (self.weights[:, None] * weights).reshape(-1)
+
+
+def _log_sum(weights: tuple[Array, ...], each: tuple[Array, ...]) -> Array:
+    """log Σ weights exp(each), in scalars or in one array of each: −inf where no term counts.
+
+    About the largest term that counts, which the derivative need not know; a weight of 0 has one.
+    """
+    counted = [jnp.max(jnp.where(w == 0, -jnp.inf, e)) for w, e in zip(weights, each, strict=True)]
+    top = jax.lax.stop_gradient(functools.reduce(jnp.maximum, counted))
+    nothing = top == -jnp.inf
+    above = [jnp.minimum(e - jnp.where(nothing, 0.0, top), 80.0) for e in each]
+    total = functools.reduce(jnp.add, [jnp.sum(w * jnp.exp(e)) for w, e in zip(weights, above, strict=True)])
+    return jnp.where(nothing, -jnp.inf, top + jnp.log(jnp.where(nothing, 1.0, total)))
+
+
+def _unstacked(components: Any, k: int) -> tuple:
+    """The components one by one."""
+    if isinstance(components, tuple):
+        return components
+    return tuple(jax.tree.map(lambda leaf, i=i: leaf[i], components) for i in range(k))
+
+
+def _along(flags: Array, values: Array) -> Array:
+    """Flags [k] in the rank of values [k, ...]."""
+    return flags.reshape((-1,) + (1,) * (values.ndim - 1))
+
+
+def _rule(component: Any, num_points: int) -> tuple[Array, Array]:
+    """A quadrature rule of exactly so many points: a component with few values repeats the last, with weight 0."""
+    points, weights = component.quadrature_rule(num_points)
+    missing = (0, max(num_points - points.shape[0], 0))
+    return jnp.pad(points, missing, mode="edge"), jnp.pad(weights, missing)
+
+
+def _coordinate(component: Any, support: Support, dtype: Any) -> tuple[Array, Array]:
+    """Location and scale of a component in the unconstrained coordinate of the mixture."""
+    mapped, own = (POSITIVE if s == NON_NEGATIVE else s for s in (support, component.support))
+    if own.constrain is mapped.constrain and type(component).constrain is Family.constrain:
+        return component.coordinate()
+    # one with a coordinate of its own: its middle, and half the distance between its outer sixths
+    free: Any = mapped.free or REAL.free
+    low, middle, high = (free(component.quantile(jnp.asarray(p, dtype))) for p in (1 / 6, 1 / 2, 5 / 6))
+    return middle, 0.5 * (high - low)
+
+
+@functools.cache
+def _widest(supports: tuple[Support, ...]) -> Support:
+    """The support of a mixture of distributions on several: that of the components that holds all."""
+    measures = {s if s.ndim and s.each is None else (s.ndim, s.discrete) for s in supports}
+    if len(measures) > 1:
+        raise TypeError(
+            f"Mixture: found components on {' and on '.join(s.name for s in dict.fromkeys(supports))}, but all on "
+            "numbers, all on whole numbers, or all on the same vectors are needed; a probability and a density do not "
+            "add up."
+        )
+
+    def covers(q: Support) -> bool:
+        return not any(reaches_beyond(p, (p.low, p.high), q, (q.low, q.high)) for p in supports)
+
+    covering = [s for s in supports if covers(s)]
+    with jax.ensure_compile_time_eval():  # the closed one of two sets that differ by their ends
+        covering.sort(key=lambda s: sum(bool(s.contains(jnp.full((1,) * s.ndim, e))) for e in (s.low, s.high)))
+    return covering[-1] if covering else REAL
+
+
+def _groups(source: Empirical, shares: Array) -> Array:
+    """Weights [k, n] of the points in k groups: of numbers along the line in the shares [k], of vectors around centres.
+
+    The same for weights of 2 and for points written twice; points of weight 0 do not count.
+    """
+    n = num_points(source.data)
+    columns = [as_float(leaf).reshape(n, -1) for leaf in jax.tree.leaves(source.data)]
+    points = jnp.concatenate([column.astype(shares.dtype) for column in columns], 1)
+    weights = jnp.ones(n, shares.dtype) if source.weights is None else source.weights.astype(shares.dtype)
+    counts = weights / jnp.sum(weights)
+    shares = shares / jnp.sum(shares)
+    grouped = _along_the_line if points.shape[1] == 1 else _around_centres
+    own, common = grouped(points, counts, shares)
+    return (1 - SHARED) * own + SHARED * shares[:, None] * common
+
+
+def _along_the_line(points: Array, counts: Array, shares: Array) -> tuple[Array, Array]:
+    """How much of the probability of each point lies between the quantiles of its group, and what all groups share."""
+    order = jnp.argsort(points[:, 0])
+    top = jnp.cumsum(counts[order])
+    last = jnp.cumsum(shares)
+    below, first = top - counts[order], last - shares
+    overlap = jnp.minimum(top[None, :], last[:, None]) - jnp.maximum(below[None, :], first[:, None])
+    own = jnp.zeros_like(overlap).at[:, order].set(jnp.maximum(overlap, 0.0))
+    # higher groups take more of what is high, so that groups of equal values, as of many zeros, differ
+    tilt = (first + last - 1)[:, None] * (below + top - 1)[None, :]
+    return own, jnp.zeros_like(own).at[:, order].set(counts[order][None, :] * (1 + tilt))
+
+
+def _around_centres(points: Array, counts: Array, shares: Array) -> tuple[Array, Array]:
+    """k-means in units of the columns' deviations: the best of a few starts, drawn by squared distance (k-means++)."""
+    mean = counts @ points
+    deviation = jnp.sqrt(counts @ (points - mean[None, :]) ** 2)
+    z = (points - mean[None, :]) / jnp.where(deviation > 0, deviation, 1.0)[None, :]
+    # by inversion along the data, so that a point of weight 2 is drawn as two points are
+    draws = jax.random.uniform(jax.random.key(0), (SEEDS, shares.shape[0]), z.dtype)
+    centres, spreads = jax.lax.map(lambda u: _k_means(z, counts, u), draws)
+    nearest = jnp.argmin(_squares(z, centres[jnp.argmin(spreads)]), 1)
+    return jax.nn.one_hot(nearest, shares.shape[0], dtype=z.dtype, axis=0) * counts[None, :], counts[None, :]
+
+
+def _k_means(z: Array, counts: Array, draws: Array) -> tuple[Array, Array]:
+    """Centres [k, d], and the mean squared distance from them."""
+    k = draws.shape[0]
+
+    def add(j: Array, centres: Array) -> Array:
+        chosen = jnp.arange(k) < j
+        distance = jnp.min(jnp.where(chosen[None, :], _squares(z, centres), jnp.inf), 1)
+        mass = jnp.cumsum(counts * jnp.where(j == 0, 1.0, distance))
+        return centres.at[j].set(z[jnp.searchsorted(mass, draws[j] * mass[-1])])
+
+    def move(_: Array, centres: Array) -> Array:
+        own = jax.nn.one_hot(jnp.argmin(_squares(z, centres), 1), k, dtype=z.dtype, axis=0) * counts[None, :]
+        total = jnp.sum(own, 1)[:, None]
+        return jnp.where(total > 0, (own @ z) / jnp.where(total > 0, total, 1.0), centres)
+
+    centres = jax.lax.fori_loop(0, k, add, jnp.zeros((k, z.shape[1]), z.dtype))
+    centres = jax.lax.fori_loop(0, ROUNDS, move, centres)
+    return centres, counts @ jnp.min(_squares(z, centres), 1)
+
+
+def _squares(z: Array, centres: Array) -> Array:
+    """Squared distances [n, k]."""
+    return jnp.sum((z[:, None, :] - centres[None, :, :]) ** 2, -1)

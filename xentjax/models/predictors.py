@@ -68,8 +68,8 @@ class Linear:
             )
         if self.link is not None and not isinstance(self.link, Link):
             raise TypeError(
-                f"Linear: found link={self.link!r}, but a Link is needed: one of xentjax.links, as xentjax.links.probit, "
-                "or Link(predictor, value), a function and its inverse."
+                f"Linear: found link={self.link!r}, but a Link is needed: one of xentjax.links, as "
+                "xentjax.links.probit, or Link(predictor, value), a function and its inverse."
             )
         object.__setattr__(self, "columns", tuple(self.columns))
         if isinstance(self.coefficients, dict):
@@ -107,13 +107,13 @@ class Linear:
         """The covariates that count, by name."""
         if not isinstance(x, dict):
             if self.columns or self.offset is not None:
-                names = [*self.columns, *([self.offset] if self.offset else [])]
+                known = [*self.columns, *([self.offset] if self.offset else [])]
                 raise ValueError(
-                    f"Linear: found covariates without names for the columns {', '.join(names)}, but a dict of columns "
+                    f"Linear: found covariates without names for the columns {', '.join(known)}, but a dict of columns "
                     "is needed, as in fit_mle(model, ({'age': age, 'dose': dose}, y))."
                 )
             return {"x": as_float(x)}
-        names = self.columns or [name for name in x if name != self.offset]
+        names = self.columns or tuple(name for name in x if name != self.offset)
         missing = [name for name in (*names, self.offset) if name is not None and name not in x]
         if missing:
             raise ValueError(
@@ -129,7 +129,8 @@ class Linear:
 
     def start(self, x: Any, weights: Any, support: Support, value: Array) -> "Linear":
         """With what is still open: units from the covariates [n, ...], the intercept from the parameter's own value."""
-        columns, found = self._used(x), {}
+        columns = self._used(x)
+        found: dict[str, Any] = {}
         if self.intercept and any(column.ndim > 2 for column in columns.values()):
             raise ValueError(
                 "Linear: found covariates of alternatives [n, j, k] with an intercept, which all alternatives would "

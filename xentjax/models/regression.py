@@ -74,9 +74,12 @@ class Regression:
     def start(self, source: Any) -> "Regression":
         """With the constants and intercepts of a fit without covariates, and coefficients 0."""
         if not isinstance(source, Empirical) or not isinstance(source.data, (tuple, list)) or len(source.data) != 2:
+            found = (
+                "arrays that are no pair" if isinstance(source, Empirical) else f"the source {type(source).__name__}"
+            )
             raise TypeError(
-                f"fit: found {type(getattr(source, 'data', source)).__name__} as the data of a Regression, but a pair "
-                "is needed: covariates and responses, as in fit_mle(Regression(Normal, loc=Linear()), (x, y))."
+                f"fit: found {found} for a Regression, but a pair is needed: covariates and responses, as in "
+                "fit_mle(Regression(Normal, loc=Linear()), (x, y))."
             )
         x, y = source.data
         marginal = self._marginal(x, Empirical(y, source.weights))

@@ -1,0 +1,311 @@
+"""Distributions made from others: truncated, with zeros of their own, shifted, scaled, transformed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+import xentjax as xj
+
+Status = xj.Status
+RNG = np.random.default_rng(0)
+
+
+@xj.record
+class MinusLog:
+    """y = −log x, a map of one's own, which falls."""
+
+    def forward(self, x):
+        return -jnp.log(x)
+
+    def inverse(self, y):
+        return jnp.exp(-y)
+
+
+class WithZero:
+    """A 0 with a probability of its own, next to a distribution of scipy; of counts given that they are not 0."""
+
+    def __init__(self, zero, of, inflated=False):
+        self.zero, self.of, self.counts = zero, of, hasattr(of, "logpmf")
+        self.above = of.sf(0) if self.counts and not inflated else 1.0
+        self.log_of_zero = np.log(zero + (1 - zero) * of.pmf(0) if inflated else zero)
+
+    def log_prob(self, x):
+        own = self.of.logpmf(x) if self.counts else self.of.logpdf(x)
+        return np.where(x == 0, self.log_of_zero, np.log1p(-self.zero) + own - np.log(self.above))
+
+    def log_survival(self, x):
+        return np.log1p(-self.zero) + self.of.logsf(x) - np.log(self.above)
+
+
+class Scipy:
+    def __init__(self, of):
+        self.log_prob = of.logpmf if hasattr(of, "logpmf") else of.logpdf
+        self.log_survival, self.log_cdf = of.logsf, of.logcdf
+
+
+class Same:
+    """Another distribution of the library."""
+
+    def __init__(self, of):
+        self.log_prob, self.log_survival, self.log_cdf = map(jax.vmap, (of.log_prob, of.log_survival, of.log_cdf))
+
+
+class Conditional:
+    """Whole numbers given a < x ≤ b, by sums."""
+
+    def __init__(self, of, low, high):
+        k = np.arange(200.0)
+        self.of, self.kept = of, of.pmf(k[(k > low) & (k <= high)]).sum()
+
+    def log_prob(self, x):
+        return self.of.logpmf(x) - np.log(self.kept)
+
+
+REALS, COUNTS = np.array([0.2, 0.7, 1.5, 2.4]), np.array([1.0, 2.0, 4.0, 7.0])
+NORMAL, TAIL = xj.Normal(1.0, 2.0), xj.Normal(0.0, 1.0)
+# a model, the same from elsewhere, and points within
+ROWS = {
+    "normal": (xj.Truncated(NORMAL, 0.0, 3.0), Scipy(stats.truncnorm(-0.5, 1.0, 1.0, 2.0)), REALS),
+    "normal, upper tail": (xj.Truncated(TAIL, 9.0), Scipy(stats.truncnorm(9.0, np.inf)), 9 + REALS / 5),
+    "normal, lower tail": (xj.Truncated(TAIL, -np.inf, -9.0), Scipy(stats.truncnorm(-np.inf, -9.0)), -9 - REALS / 5),
+    "whole numbers": (xj.Truncated(xj.Poisson(3.0), 0.0, 7.5), Conditional(stats.poisson(3.0), 0, 7.5), COUNTS),
+    "rare": (xj.Truncated(xj.Poisson(1e-9), 0.0), Conditional(stats.poisson(1e-9), 0, 199), COUNTS),
+    "inflated": (xj.ZeroInflated(xj.Poisson(3.0), 0.3), WithZero(0.3, stats.poisson(3.0), True), COUNTS),
+    "hurdle of counts": (xj.Hurdle(xj.Poisson(3.0), 0.3), WithZero(0.3, stats.poisson(3.0)), COUNTS),
+    "hurdle": (xj.Hurdle(xj.Gamma(2.0, 1.5), 0.3), WithZero(0.3, stats.gamma(2.0, scale=1 / 1.5)), REALS),
+    "shifted": (xj.Shifted(xj.Weibull(1.7, 2.0), 0.1), Scipy(stats.weibull_min(1.7, 0.1, 2.0)), REALS),
+    "shifted, of a name": (xj.Shifted(xj.LogNormal(0.3, 0.7), 0.1), Scipy(stats.lognorm(0.7, 0.1, np.exp(0.3))), REALS),
+    "shifted counts": (xj.Shifted(xj.Poisson(2.0), 1.0), Scipy(stats.poisson(2.0, 1.0)), COUNTS),
+    "scaled": (xj.Scaled(xj.Beta(2.0, 3.0), 4.0), Scipy(stats.beta(2.0, 3.0, 0.0, 4.0)), REALS),
+    "exp": (xj.Transformed(xj.Normal(0.3, 0.7), xj.Exp()), Same(xj.LogNormal(0.3, 0.7)), REALS),
+    "falling": (xj.Transformed(xj.Gamma(2.0, 3.0), xj.Power(-1.0)), Same(xj.InverseGamma(2.0, 3.0)), REALS),
+    "falling line": (xj.Transformed(xj.Gumbel(0.5, 2.0), xj.Affine(1.0, -2.0)), Scipy(stats.gumbel_l(0.0, 4.0)), REALS),
+    "own map": (xj.Transformed(xj.Exponential(2.0), MinusLog()), Same(xj.Gumbel(np.log(2.0), 1.0)), REALS),
+}
+over_rows = pytest.mark.parametrize(("model", "reference", "points"), ROWS.values(), ids=ROWS)
+PROBABILITIES = np.array([0.01, 0.3, 0.6, 0.95])
+
+
+@jax.jit
+def measures(model, points):
+    """All that there is, in one program."""
+    every = [jax.vmap(f)(points) for f in (model.log_prob, model.log_cdf, model.log_survival)]
+    quantiles = jax.vmap(model.quantile)(PROBABILITIES.astype(points.dtype))
+    return *every, quantiles, jax.vmap(model.cdf)(quantiles), model.sample(jax.random.key(0), (400,))
+
+
+@over_rows
+def test_values_quantiles_and_draws(model, reference, points) -> None:
+    log_prob, log_cdf, log_survival, quantiles, reached, draws = measures(model, points)
+    # scipy's digits: a dozen, of sums of a few terms
+    np.testing.assert_allclose(log_prob, reference.log_prob(points), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(np.logaddexp(log_cdf, log_survival), 0.0, atol=1e-12)
+    if hasattr(reference, "log_survival"):
+        np.testing.assert_allclose(log_survival, reference.log_survival(points), rtol=1e-10, atol=1e-11)
+    if hasattr(reference, "log_cdf"):
+        np.testing.assert_allclose(log_cdf, reference.log_cdf(points), rtol=1e-10, atol=1e-11)
+    if model.support.discrete:
+        below = np.exp(jax.vmap(model.log_cdf)(quantiles - 1))
+        assert np.all((reached >= PROBABILITIES - 1e-12) & (below < PROBABILITIES))
+    else:
+        # where a 0 has a probability, the quantiles of less are 0
+        atom = float(model.zero) if isinstance(model, xj.Hurdle) else 0.0
+        np.testing.assert_allclose(reached, np.maximum(PROBABILITIES, atom), rtol=1e-10)
+    # the share of draws up to each quantile: five standard errors
+    share = np.mean(np.asarray(draws)[:, None] <= np.asarray(quantiles) * (1 + 1e-12 * np.sign(quantiles)), 0)
+    assert np.all(np.abs(share - reached) <= 5 * np.sqrt(reached * (1 - reached) / draws.size) + 1e-12)
+
+
+@over_rows
+def test_probabilities_sum_to_one(model, reference, points) -> None:
+    if model.support.discrete:
+        total = np.exp(jax.vmap(model.log_prob)(np.arange(0.0, 64.0))).sum()
+    else:
+        total = xj.quadrature(model).weights.sum()
+    np.testing.assert_allclose(total, 1.0, rtol=1e-9)
+
+
+@jax.jit
+def derivatives(model, points):
+    def value(model, x):
+        value = model.log_prob(x)
+        return jnp.where(jnp.isfinite(value), value, 0.0)
+
+    first = jax.vmap(jax.grad(value), (None, 0))(model, points)
+    return first, jax.vmap(jax.jacfwd(jax.grad(value)), (None, 0))(model, points)
+
+
+@pytest.mark.parametrize("name", ["normal, upper tail", "whole numbers", "inflated", "hurdle", "shifted", "exp"])
+def test_derivatives_are_finite_outside_too(name) -> None:
+    model, _, points = ROWS[name]
+    found = derivatives(model, np.concatenate([points, [-1.0, 0.0, 1e6, np.inf]]))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
+
+
+@pytest.mark.parametrize("name", ["normal", "inflated", "hurdle", "shifted", "falling"])
+def test_single_precision(name) -> None:
+    model, _, points = ROWS[name]
+    single = measures(jax.tree.map(lambda leaf: jnp.asarray(leaf, "float32"), model), points.astype("float32"))
+    double = measures(model, points)
+    assert all(leaf.dtype == "float32" for leaf in single)
+    for one, two in zip(single[:4], double[:4], strict=True):
+        # some rounding of 6e-8 each
+        np.testing.assert_allclose(one, two, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["inflated", "hurdle of counts", "hurdle"])
+def test_at_zero(name) -> None:
+    model, reference, _ = ROWS[name]
+    np.testing.assert_allclose(model.log_prob(0.0), reference.log_of_zero, rtol=1e-14)
+    np.testing.assert_allclose(model.log_cdf(0.0), reference.log_of_zero, rtol=1e-14)
+    assert (model.log_prob(-1.0), model.cdf(-1.0)) == (-np.inf, 0.0)
+
+
+def test_edges_of_the_probability_of_zero() -> None:
+    # the derivative at no inflation, which a score test needs: 1 / P(0) − 1
+    slope = jax.grad(lambda zero: xj.ZeroInflated(xj.Poisson(2.0), zero).log_prob(0.0))(0.0)
+    np.testing.assert_allclose(slope, np.expm1(2.0), rtol=1e-14)
+    # P(0) of the Poisson distribution is below the least float: all zeros are of the other kind
+    far = xj.ZeroInflated(xj.Poisson(1000.0), 0.25)
+    assert far.log_prob(0.0) == np.log(0.25)
+    assert xj.ZeroInflated(xj.Poisson(1000.0), 0.0).log_prob(0.0) == -1000.0
+    assert xj.Hurdle(xj.Poisson(2.0), 0.0).log_prob(0.0) == -np.inf
+
+
+@jax.jit
+def inflated(counts):
+    return xj.fit_mle(xj.ZeroInflated(xj.Poisson), counts)
+
+
+def test_zero_inflated_fits_in_lanes_and_at_the_boundary() -> None:
+    counts = RNG.poisson(np.array([[1.0], [4.0], [12.0]]), (3, 200)) * (RNG.uniform(size=(3, 200)) > 0.4)
+    # the last lane has fewer zeros than a Poisson distribution of its mean
+    counts = np.concatenate([counts, [np.resize([0.0, 1.0, 1.0, 2.0, 2.0], 200)]])
+    fits = jax.vmap(inflated)(counts.astype(float))
+    assert fits.status.tolist() == [Status.CONVERGED] * 3 + [Status.BOUNDARY]
+    zero, rate = (np.asarray(leaf)[:3] for leaf in (fits.model.zero, fits.model.of.rate))
+    # the likelihood equations: the mean, and the share of zeros
+    np.testing.assert_allclose((1 - zero) * rate, counts[:3].mean(1), rtol=1e-9)
+    np.testing.assert_allclose(zero + (1 - zero) * np.exp(-rate), (counts[:3] == 0).mean(1), rtol=1e-9)
+    assert "along zero → 0" in str(inflated(counts[3].astype(float)))
+
+
+def test_a_hurdle_is_two_fits() -> None:
+    rain = np.where(RNG.uniform(size=80) < 0.4, 0.0, RNG.gamma(2.0, 1.0, 80))
+    fit, alone = xj.fit_mle(xj.Hurdle(xj.Gamma), rain).check(), xj.fit_mle(xj.Gamma, rain[rain > 0])
+    np.testing.assert_allclose(fit.model.zero, np.mean(rain == 0), rtol=1e-10)
+    np.testing.assert_allclose(jax.tree.leaves(fit.model.of), jax.tree.leaves(alone.model), rtol=1e-8)
+    # one that is held keeps its value
+    held = xj.fit_mle(xj.Hurdle(xj.Gamma), rain, fixed={"zero": 0.5, "rate": 1.0}).check()
+    assert (held.model.zero, held.model.of.rate) == (0.5, 1.0)
+
+
+def test_a_hurdle_of_counts_is_a_truncated_fit() -> None:
+    counts = RNG.poisson(1.5, 100).astype(float)
+    fit = xj.fit_mle(xj.Hurdle(xj.Poisson), counts).check()
+    positive = xj.fit_mle(xj.Truncated(xj.Poisson, 0.0), counts[counts > 0]).check()
+    np.testing.assert_allclose(fit.model.of.rate, positive.model.of.rate, rtol=1e-8)
+    np.testing.assert_allclose(fit.model.mean, counts.mean(), rtol=1e-9)
+    # by the two parts, P(0) apart
+    share = np.mean(counts == 0)
+    parts = stats.bernoulli(share).logpmf(counts == 0).sum() + positive.log_likelihood
+    np.testing.assert_allclose(fit.log_likelihood, parts, rtol=1e-12)
+
+
+def test_moments_of_zeros() -> None:
+    for name in ("inflated", "hurdle of counts", "hurdle"):
+        p = ROWS[name][0]
+        points = xj.quadrature(p)
+        mean = points.expect(lambda x: x)
+        found = [mean, points.expect(lambda x, mean=mean: (x - mean) ** 2)]
+        np.testing.assert_allclose([p.mean, p.variance], found, rtol=1e-9)
+
+
+def test_a_truncated_normal_fit_matches_moments() -> None:
+    x = stats.truncnorm(-0.5, 1.5).ppf((np.arange(200) + 0.5) / 200)
+    fit = xj.fit_mle(xj.Truncated(xj.Normal, -0.5, 1.5), x).check()
+    assert (fit.model.low, fit.model.high) == (-0.5, 1.5)
+    loc, scale = fit.model.of.loc, fit.model.of.scale
+    same = stats.truncnorm((-0.5 - loc) / scale, (1.5 - loc) / scale, loc, scale)
+    # an exponential family: the likelihood equations say that mean and variance are those of the data
+    np.testing.assert_allclose([same.mean(), same.var()], [x.mean(), x.var()], rtol=1e-8)
+
+
+def test_a_three_parameter_weibull_from_data() -> None:
+    p = stats.weibull_min(2.5, 50.0, 20.0)
+    x = p.ppf((np.arange(100) + 0.5) / 100)
+    fit = xj.fit_mle(xj.Shifted(xj.Weibull), x).check()
+    assert fit.model.shift < x.min()
+    # stratified data: the estimates are near the truth, within half a standard error
+    errors = fit.standard_errors()
+    for found, error, truth in ((fit.model.shift, errors.shift, 50.0), (fit.model.of.scale, errors.of.scale, 20.0)):
+        assert abs(found - truth) < 0.5 * error
+    # below a concentration of 1 the likelihood grows as the shift approaches the least observation
+    pole = stats.weibull_min(0.5, 50.0, 20.0).ppf((np.arange(100) + 0.5) / 100)
+    assert not xj.fit_mle(xj.Shifted(xj.Weibull), pole).converged
+
+
+def test_the_shift_of_whole_numbers_is_the_least() -> None:
+    counts = 3 + RNG.poisson(2.0, 50).astype(float)
+    fit = xj.fit_mle(xj.Shifted(xj.Poisson), counts).check()
+    np.testing.assert_allclose([fit.model.shift, fit.model.of.rate], [3.0, counts.mean() - 3], rtol=1e-12)
+
+
+def test_a_beta_distribution_in_units_of_its_own() -> None:
+    x = stats.beta(2.0, 3.0, 0.0, 7.0).ppf((np.arange(200) + 0.5) / 200)
+    fit = xj.fit_mle(xj.Scaled(xj.Beta), x).check()
+    np.testing.assert_allclose([fit.model.scale, fit.model.of.alpha, fit.model.of.beta], [7.0, 2.0, 3.0], rtol=0.1)
+    held = xj.fit_mle(xj.Scaled(xj.Beta, 7.0), x, fixed=["scale"]).check()
+    plain = xj.fit_mle(xj.Beta, x / 7)
+    np.testing.assert_allclose(jax.tree.leaves(held.model.of), jax.tree.leaves(plain.model), rtol=1e-8)
+
+
+def test_transformed_fits() -> None:
+    x = RNG.lognormal(0.3, 0.7, 60)
+    fit, plain = xj.fit_mle(xj.Transformed(xj.Normal, xj.Exp()), x).check(), xj.fit_mle(xj.LogNormal, x)
+    np.testing.assert_allclose(jax.tree.leaves(fit.model.of), jax.tree.leaves(plain.model), rtol=1e-10)
+    np.testing.assert_allclose(fit.log_likelihood, plain.log_likelihood, rtol=1e-13)
+    # a power of an exponential variable is a Weibull one; the map's exponent is fitted too
+    power = xj.fit_mle(xj.Transformed(xj.Gamma(1.0, 1.0), xj.Power(1.0)), x, fixed={"concentration": 1.0}).check()
+    weibull = xj.fit_mle(xj.Weibull, x)
+    np.testing.assert_allclose(power.model.bijection.exponent, 1 / weibull.model.concentration, rtol=1e-8)
+    np.testing.assert_allclose(power.log_likelihood, weibull.log_likelihood, rtol=1e-12)
+
+
+def test_combinations_of_combinations() -> None:
+    x = np.append(stats.weibull_min(2.0, 0.0, 1.0).ppf((np.arange(60) + 0.5) / 60) + 5.0, 6.0)
+    data = xj.right_censored(x, np.append(np.ones(60), 0.0))
+    fit = xj.fit_mle(xj.Censored(xj.Shifted(xj.Weibull), ("exact", "right")), data).check()
+    assert 4.5 < fit.model.of.shift < x.min()
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (
+            lambda: xj.ZeroInflated(xj.Gamma(1.0, 1.0), 0.1).log_prob(1.0),
+            r"ZeroInflated: .* > 0, but .* whole .*; a Hurd",
+        ),
+        (lambda: xj.ZeroInflated(xj.Zeta(2.0), 0.1).log_prob(1.0), r"ZeroInflated: .*≥ 1, but .* with 0, .*; a Hurdle"),
+        (
+            lambda: xj.fit_mle(xj.Hurdle(xj.Normal), np.ones(3)),
+            r"Hurdle: found .* a finite number, but .* ≥ 0 .*; a Mix",
+        ),
+        (
+            lambda: xj.fit_kl(xj.ZeroInflated(xj.Poisson), xj.Poisson(1.0)),
+            r"ZeroInflated: found the source .*; pass quad",
+        ),
+        (
+            lambda: xj.fit_kl(xj.Shifted(xj.Weibull), xj.Gamma(1.0, 1.0)),
+            r"Shifted: found the source Gamma.*; pass quad",
+        ),
+        (lambda: xj.Transformed(xj.Poisson(1.0), xj.Exp()).log_prob(1.0), r"Transformed: found Poisson.*; Shifted and"),
+        (lambda: xj.Shifted(xj.Dirichlet(jnp.ones(2)), 1.0).log_prob(1.0), r"Shifted: .* a vector .*; write a record"),
+        (lambda: xj.Truncated(xj.Categorical(jnp.zeros(3)), 0.0).log_prob(1.0), r"Truncated: found a Categ.*; choose"),
+    ],
+)
+def test_messages(call, match) -> None:
+    with pytest.raises(TypeError, match=match):
+        call()

@@ -1,0 +1,264 @@
+"""Regressions: parameters from covariates, their derivatives by way of predictors, and what cannot be fitted."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+import xentjax as xj
+from xentjax.objectives import cross_entropy_objective
+
+RNG = np.random.default_rng(1)
+N = 60
+X = {"dose": RNG.normal(size=N), "age": 40 + 10 * RNG.normal(size=N)}
+BOTH = np.stack([X["dose"], X["age"]], 1)
+LINE = 0.4 * X["dose"] + 0.02 * X["age"] - 1
+NUMBERS = LINE + RNG.normal(size=N)
+COUNTS = RNG.poisson(np.exp(LINE)).astype(float)
+BINARY = (RNG.uniform(size=N) < 1 / (1 + np.exp(-LINE))).astype(float)
+CLASSES = RNG.integers(0, 3, N)
+
+# of each kind: numbers and vectors for parameters, one predictor and two, columns in place of parameters
+ROWS = {
+    "normal": (xj.Regression(xj.Normal, loc=xj.Linear(), scale=xj.Linear(["dose"])), NUMBERS),
+    "negative binomial": (xj.Regression(xj.NegativeBinomial, mean=xj.Linear()), COUNTS),
+    "logistic": (xj.Regression(xj.Bernoulli, probs=xj.Linear(["dose"])), BINARY),
+    "probit": (xj.Regression(xj.Bernoulli, probs=xj.Linear(["dose"], link=xj.links.probit)), BINARY),
+    "multinomial": (xj.Regression(xj.Categorical(jnp.zeros(3)), logits=xj.Linear()), CLASSES),
+    "ordinal": (xj.Regression(xj.Ordinal(jnp.array([0.0, 1.0])), loc=xj.Linear(intercept=False)), CLASSES),
+    "offset": (xj.Regression(xj.Poisson, rate=xj.Linear(["dose"], offset="age")), COUNTS),
+}
+
+
+@partial(jax.jit, static_argnums=0)
+def derivatives(row):
+    """The Hessian by predictors, and through all coefficients, at a point that is no minimum."""
+    model, y = ROWS[row]
+    source = xj.Empirical((jax.tree.map(jnp.asarray, X), jnp.asarray(y)), jnp.linspace(0.0, 2.0, N))
+    start = model.start(source)
+    free, constrain = xj.unconstrain(start)
+    vector, unravel = ravel_pytree(free)
+    vector = vector + 0.1 * jnp.cos(jnp.arange(vector.size))
+    objective = cross_entropy_objective(constrain, start, source)
+
+    def plain(vector):
+        return objective(unravel(vector))
+
+    return objective.second_order(vector, unravel), (plain(vector), jax.grad(plain)(vector), jax.hessian(plain)(vector))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_derivatives_by_predictors_are_those_through_all_coefficients(row):
+    found, expected = derivatives(row)
+    for own, plain in zip(found, expected, strict=True):
+        # sums of sixty terms, in another order
+        np.testing.assert_allclose(own, plain, rtol=1e-11, atol=1e-12 * np.abs(plain).max())
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_scores_vanish_at_the_fit(row):
+    model, y = ROWS[row]
+    fit = xj.fit_mle(model, (X, y)).check()
+    slope = jax.grad(lambda model: jnp.mean(jax.vmap(model.log_prob)((X, y))), allow_int=True)(fit.model)
+    errors = fit.standard_errors()
+    for leaf, error in zip(jax.tree.leaves(slope.predictors), jax.tree.leaves(errors.predictors), strict=True):
+        # in standard errors; columns of the size of 50 with a constant lose two digits
+        assert np.all(np.abs(leaf) * error < 1e-12)
+
+
+def test_least_squares_is_one_newton_step():
+    fit = xj.fit_mle(xj.Regression(xj.Normal(0.0, 2.0), loc=xj.Linear()), (BOTH, NUMBERS), fixed=["scale"])
+    design = np.column_stack([np.ones(N), BOTH])
+    found = np.append(*fit.model.predictors["loc"].coefficients.values())
+    constant, slopes = (fit.model.predictors["loc"].coefficients[name] for name in ("intercept", "x"))
+    found = np.array([constant, *slopes])
+    # columns of 50 ± 10 with a constant lose two digits
+    np.testing.assert_allclose(found, np.linalg.lstsq(design, NUMBERS)[0], rtol=1e-12)
+    # the start, the step, and the evaluation that finds nothing left
+    assert fit.steps <= 3
+
+
+def test_an_array_and_named_columns_are_the_same_fit():
+    model = xj.Regression(xj.Poisson, rate=xj.Linear())
+    array, named = (xj.fit_mle(model, (x, COUNTS)).model.predictors["rate"].coefficients for x in (BOTH, X))
+    # rounding
+    np.testing.assert_allclose(array["x"], [named["dose"], named["age"]], rtol=1e-12)
+
+
+def test_units_and_offsets_of_columns_do_not_matter():
+    model = xj.Regression(xj.Poisson, rate=xj.Linear())
+    plain = xj.fit_mle(model, (X, COUNTS))
+    moved = xj.fit_mle(model, ({"dose": 1e-9 * X["dose"], "age": 1e6 + 1e-3 * X["age"]}, COUNTS)).check()
+    found, expected = (fit.model.predictors["rate"].coefficients for fit in (moved, plain))
+    # an offset of 1e8 standard deviations has cost the column eight of its sixteen digits
+    np.testing.assert_allclose(
+        [1e-9 * found["dose"], 1e-3 * found["age"]], [expected["dose"], expected["age"]], rtol=1e-6
+    )
+    found, expected = (fit.standard_errors().predictors["rate"].coefficients for fit in (moved, plain))
+    np.testing.assert_allclose(
+        [1e-9 * found["dose"], 1e-3 * found["age"]], [expected["dose"], expected["age"]], rtol=1e-6
+    )
+
+
+def test_offset_is_a_column_with_the_coefficient_one():
+    x = {"dose": X["dose"], "log_exposure": np.log(X["age"])}
+    offset = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear(offset="log_exposure")), (x, COUNTS))
+    held = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear()), (x, COUNTS), fixed={"rate.log_exposure": 1.0})
+    a, b = (fit.model.predictors["rate"].coefficients for fit in (offset, held))
+    # rounding
+    np.testing.assert_allclose([a["dose"], a["intercept"]], [b["dose"], b["intercept"]], rtol=1e-11)
+
+
+def test_coefficients_can_be_held_and_nested_fits_compared():
+    model = xj.Regression(xj.Normal, loc=xj.Linear())
+    full = xj.fit_mle(model, (X, NUMBERS))
+    without = xj.fit_mle(model, (X, NUMBERS), fixed={"loc.age": 0.0})
+    alone = xj.fit_mle(model, ({"dose": X["dose"]}, NUMBERS))
+    assert without.model.predictors["loc"].coefficients["age"] == 0
+    # rounding
+    np.testing.assert_allclose(without.log_likelihood, alone.log_likelihood, rtol=1e-13)
+    test = xj.inference.likelihood_ratio_test(without, full)
+    np.testing.assert_allclose(test.statistic, 2 * (full.log_likelihood - alone.log_likelihood), rtol=1e-9)
+    through = xj.fit_mle(model, (X, NUMBERS), fixed={"loc.intercept": 0.5})
+    assert through.model.predictors["loc"].coefficients["intercept"] == 0.5
+
+
+def test_conditional_logit_has_common_coefficients():
+    alternatives = RNG.normal(size=(N, 3, 2))
+    fit = xj.fit_mle(
+        xj.Regression(xj.Categorical(jnp.zeros(3)), logits=xj.Linear(intercept=False)), (alternatives, CLASSES)
+    )
+    fit.check()
+    chances = jax.nn.softmax(alternatives @ np.asarray(fit.model.predictors["logits"].coefficients["x"]), -1)
+    seen, expected = alternatives[np.arange(N), CLASSES], np.einsum("nj,njk->nk", chances, alternatives)
+    # the likelihood equations: what was chosen is what was expected, on average
+    np.testing.assert_allclose(seen.mean(0), expected.mean(0), atol=1e-13)
+
+
+def test_logistic_loss_far_out_is_its_true_value():
+    model = xj.Regression(xj.Bernoulli(0.5), probs=xj.Linear(coefficients={"intercept": 0.0, "x": [1.0]}))
+    model = model.start(xj.Empirical((jnp.array([[0.0], [1.0]]), jnp.array([0.0, 1.0]))))
+    losses = jax.vmap(lambda x: -model.log_prob((x[None], jnp.asarray(0.0))))(jnp.array([-100.0, 50.0, 800.0]))
+    # log(1 + exp(x)): exp(−100), and x itself
+    np.testing.assert_allclose(losses, [np.exp(-100.0), 50.0, 800.0], rtol=1e-15)
+
+
+def test_binomial_counts_take_their_trials_from_a_column():
+    trials = np.full(N, 3.0)
+    x = {"dose": X["dose"], "n": trials}
+    y = np.minimum(COUNTS, trials)
+    fit = xj.fit_mle(xj.Regression(xj.Binomial, total_count="n", probs=xj.Linear(["dose"])), (x, y)).check()
+    each = xj.fit_mle(
+        xj.Regression(xj.Bernoulli, probs=xj.Linear()),
+        ({"dose": np.tile(X["dose"], 2)}, np.repeat([1.0, 0.0], N)),
+        weights=np.concatenate([y, trials - y]),
+    )
+    a, b = (fit.model.predictors["probs"].coefficients for fit in (fit, each))
+    # rounding
+    np.testing.assert_allclose([a["dose"], a["intercept"]], [b["dose"], b["intercept"]], rtol=1e-11)
+
+
+@jax.jit
+def slopes(y):
+    fit = jax.vmap(lambda y: xj.fit_mle(xj.Regression(xj.Normal, loc=xj.Linear()), (X, y)))(y)
+    return fit.model.predictors["loc"].coefficients["dose"], fit.status
+
+
+def test_fits_can_be_mapped():
+    found, status = slopes(jnp.stack([jnp.asarray(NUMBERS), 3 * jnp.asarray(NUMBERS)]))
+    assert np.all(status == xj.Status.CONVERGED)
+    # rounding
+    np.testing.assert_allclose(found[1], 3 * found[0], rtol=1e-12)
+
+
+def test_float32_stays_float32():
+    x, y = jax.tree.map(jnp.float32, X), jnp.asarray(COUNTS, jnp.float32)
+    model = xj.Regression(xj.Poisson, rate=xj.Linear())
+    fit, exact = xj.fit_mle(model, (x, y)).check(), xj.fit_mle(model, (X, COUNTS))
+    found, expected = (f.model.predictors["rate"].coefficients["dose"] for f in (fit, exact))
+    assert found.dtype == jnp.float32
+    # a gap of eps leaves √eps standard errors at most
+    np.testing.assert_allclose(
+        found, expected, atol=4e-4 * exact.standard_errors().predictors["rate"].coefficients["dose"]
+    )
+
+
+def test_collinear_columns_are_named():
+    x = X | {"twice": 2 * X["dose"]}
+    fit = xj.fit_mle(xj.Regression(xj.Normal, loc=xj.Linear()), (x, NUMBERS))
+    with pytest.raises(RuntimeError, match=r"FLAT \(loc.dose, loc.twice\)"):
+        fit.check()
+
+
+def test_separated_classes_are_named():
+    y = (X["dose"] > 0.1).astype(float)
+    fit = xj.fit_mle(xj.Regression(xj.Bernoulli, probs=xj.Linear(["dose"])), (X, y))
+    with pytest.raises(RuntimeError, match=r"UNBOUNDED \(probs.dose → ∞"):
+        fit.check()
+
+
+def test_distribution_at_covariates():
+    fit = xj.fit_mle(xj.Regression(xj.Normal, loc=xj.Linear(["dose"])), (X, NUMBERS))
+    at = jax.vmap(fit.model.at)(jax.tree.map(jnp.asarray, X))
+    coefficients = fit.model.predictors["loc"].coefficients
+    # rounding
+    np.testing.assert_allclose(at.mean, coefficients["intercept"] + coefficients["dose"] * X["dose"], rtol=1e-12)
+    assert repr(fit.model).startswith("Regression(Normal, scale=")
+
+
+@pytest.mark.parametrize(
+    "link", ["identity", "log", "inverse", "sqrt", "softplus", "logit", "probit", "cloglog", "loglog"]
+)
+def test_links_are_inverses(link):
+    link, p = getattr(xj.links, link), jnp.array([0.1, 0.4, 0.9])
+    # functions of numbers near 1
+    np.testing.assert_allclose(link.value(link.predictor(p)), p, rtol=1e-13)
+    if link.logit is not None:
+        np.testing.assert_allclose(link.logit(link.predictor(p)), jnp.log(p) - jnp.log1p(-p), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("build", "data", "message"),
+    [
+        (lambda: xj.Regression(xj.Normal), None, "Regression: found .* with 0 predictors"),
+        (lambda: xj.Regression(xj.Normal, loc=xj.Linear), None, "Regression: found loc=<class"),
+        (lambda: xj.Regression(xj.Normal, loc=2.0), None, "Regression: found loc=2.0"),
+        (lambda: xj.Linear("dose"), None, "Linear: found columns='dose'"),
+        (lambda: xj.Linear(intercept=1.0), None, "Linear: found intercept=1.0"),
+        (lambda: xj.Linear(link="probit"), None, "Linear: found link='probit'"),
+        (
+            lambda: xj.Regression(xj.Normal, mu=xj.Linear()),
+            (X, NUMBERS),
+            "predictor of 'mu', but Normal has the parameters",
+        ),
+        (lambda: xj.Regression(xj.Normal, loc=xj.Linear(["sex"])), (X, NUMBERS), "no column 'sex' among age, dose"),
+        (lambda: xj.Regression(xj.Normal, loc=xj.Linear(["dose"])), (BOTH, NUMBERS), "covariates without names"),
+        (lambda: xj.Regression(xj.Normal, loc=xj.Linear()), NUMBERS, "a pair is needed: covariates and responses"),
+        (
+            lambda: xj.Regression(xj.Normal, loc=xj.Linear()),
+            ({"intercept": X["age"]}, NUMBERS),
+            "column of the name 'inter",
+        ),
+        (
+            lambda: xj.Regression(xj.Gamma, rate=xj.Linear()),
+            (X, np.append(-1.0, COUNTS[1:] + 1)),
+            r"found data\[0\] = ",
+        ),
+        (
+            lambda: xj.Regression(xj.Categorical(jnp.zeros(3)), logits=xj.Linear()),
+            (np.ones((N, 3, 2)), CLASSES),
+            "alternat",
+        ),
+    ],
+)
+def test_messages(build, data, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        xj.fit_mle(build(), data)
+
+
+def test_a_predictor_without_values_says_so():
+    with pytest.raises(ValueError, match="a predictor without coefficients"):
+        xj.Linear()(np.ones(2))
