@@ -8,10 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, log_ndtr, logsumexp
+from jax.scipy.special import logsumexp
 
 import xentjax as xj
 
@@ -40,30 +39,6 @@ def design(*columns):
 # --- censored observations -------------------------------------------------------------------------------------------
 
 
-@xj.record
-class Censored:
-    """A distribution of which intervals are seen: low = high is exact, an infinite end is none."""
-
-    of: Any
-    kinds: tuple[str, ...] = xj.static()
-
-    def log_prob(self, point):
-        low, high = point
-        # finite in every branch, so that the derivatives of those not taken are finite too
-        a, b = jnp.where(low > -jnp.inf, low, high), jnp.where(high < jnp.inf, high, low)
-        found = jnp.zeros_like(a)
-        if "exact" in self.kinds:
-            found = self.of.log_prob(a)
-        if "right" in self.kinds:
-            found = jnp.where(high == jnp.inf, self.of.log_survival(a), found)
-        if "interval" in self.kinds:
-            below, upto = self.of.log_cdf(jnp.stack([a, b]))
-            found = jnp.where(a < b, upto + jnp.log1p(-jnp.exp(jnp.where(a < b, below - upto, -1.0))), found)
-        if "left" in self.kinds:
-            found = jnp.where(low == -jnp.inf, self.of.log_cdf(b), found)
-        return found
-
-
 def censored(name, start, published=None, lowest=-np.inf):
     """Two columns of ends, or three with a frequency; at the lowest value and below there is no end."""
     low, high, *weights = read(name)
@@ -75,7 +50,7 @@ def censored(name, start, published=None, lowest=-np.inf):
         "interval": (-np.inf < low) & (low < high) & (high < np.inf),
     }
     kinds = tuple(kind for kind, where in found.items() if where.any())
-    return Problem(Censored(start, kinds), (low, high), *weights, published=published)
+    return Problem(xj.Censored(start, kinds), (low, high), *weights, published=published)
 
 
 @xj.record
@@ -122,195 +97,150 @@ class NoncentralT:
         return self._integral(lambda s: xj.Normal(self.noncentrality, 1.0).log_survival(x * s))
 
 
-@xj.record
-class Shifted:
-    """A positive distribution from another origin; outside its support there is no density."""
-
-    of: Any
-    loc: xj.Parameter = xj.real(0.0)
-
-    def log_prob(self, x):
-        return self.of.log_prob(x - self.loc)
-
-    def log_survival(self, x):
-        return self.of.log_survival(x - self.loc)
+def accelerated(family, parameter, published, **fixed):
+    """Times right-censored where status is 0, with a logarithm that is linear and an error of one scale."""
+    time, status, _, x = read("test1.csv")
+    seen = xj.Censored(family, ("exact", "right"))
+    data = {"x": x}, xj.right_censored(time, status)
+    return Problem(xj.Regression(seen, **{parameter: xj.Linear()}), data, published=published, fixed=fixed or None)
 
 
-@xj.record
-class Accelerated:
-    """Times right-censored where status is 0, with logarithm x·coefficients + exp(log_scale)·error."""
+def line(parameter, *names, first=True):
+    """The coefficients of a parameter: the constant first or last."""
 
-    family: Callable = xj.static()  # of the location and scale of the logarithm
-    coefficients: xj.Parameter = xj.real()
-    log_scale: xj.Parameter = xj.real(0.0)
+    def published(q):
+        found = q.predictors[parameter].coefficients
+        own = [jnp.ravel(found[name]) for name in names]
+        constant = [found["intercept"][None]] if "intercept" in found else []
+        return jnp.concatenate([*constant, *own] if first else [*own, *constant])
 
-    def log_prob(self, point):
-        time, status, x = point
-        times = self.family(x @ self.coefficients, jnp.exp(self.log_scale))
-        return jnp.where(status == 1, times.log_prob(time), times.log_survival(time))
+    return published
 
 
-def weibull(loc, scale):
-    return xj.Weibull(1 / scale, jnp.exp(loc))
+def line_and_log_shape(q):
+    return jnp.append(line("scale", "x")(q), -jnp.log(q.of.of.concentration))
 
 
-def log_logistic(loc, scale):
-    return xj.LogLogistic(1 / scale, jnp.exp(loc))
-
-
-def accelerated(family, **fixed):
-    time, status, *x = read("test1.csv")
-    start = Accelerated(family, np.array([np.log(time).mean(), 0.0]), 0.0)
-    published = coefficients if fixed else None
-    return Problem(start, (time, status, design(*x)), published=published, fixed=fixed or None)
+def line_and_log_scale(q):
+    return jnp.append(line("loc", "x")(q), jnp.log(q.of.of.scale))
 
 
 # --- yes or no, and more than two answers ----------------------------------------------------------------------------
 
 
-@xj.record
-class Probit:
-    """Yes with the probability Φ(x·coefficients)."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        return log_ndtr((2 * y - 1) * (x @ self.coefficients))
-
-
-@xj.record
-class Multinomial:
-    """Classes with logits coefficients·x, those of the first class 0."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        logits = jnp.concatenate([jnp.zeros(1), self.coefficients @ x])
-        return xj.Categorical(logits).log_prob(y)
-
-
-@xj.record
-class Ordered:
-    """Answers between cuts: P(y ≤ k) is the distribution function at cuts[k] − x·coefficients."""
-
-    family: Callable = xj.static()
-    coefficients: xj.Parameter = xj.real()
-    cuts: xj.Parameter = xj.ordered()
-
-    def log_prob(self, point):
-        x, y = point
-        errors = self.family(0.0, 1.0)
-        ends = self.cuts - x @ self.coefficients
-        middle = errors.log_cdf(ends[1]) + jnp.log1p(-jnp.exp(errors.log_cdf(ends[0]) - errors.log_cdf(ends[1])))
-        return jnp.select([y == 0, y == 1], [errors.log_cdf(ends[0]), middle], errors.log_survival(ends[1]))
-
-
-@xj.record
-class Successes:
-    """Successes among n with the probability chance(b, x)."""
-
-    chance: Callable = xj.static()
-    b: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, n, y = point
-        p = self.chance(self.b, x)
-        ways = gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1)
-        return ways + y * jnp.log(p) + (n - y) * jnp.log1p(-p)
-
-
-def logistic(b, x):
-    return jax.nn.sigmoid(x @ b)
-
-
-def frog(b, x):
-    return jnp.exp(b[0] * (b[2] - x)) / (1 + jnp.exp(b[1] * b[0] * (b[2] - x)))
-
-
-def functional_response(b, x):
-    return b[0] / (1 + b[0] * b[1] * x)
+def without_constant(x):
+    """The columns, of which the last is 1 throughout, without that."""
+    *rest, one = x
+    assert np.all(one == 1)
+    return design(*rest)
 
 
 def probit():
     y, *x = read("spector.csv")
-    return Problem(Probit(np.zeros(len(x))), (design(*x), y))
+    model = xj.Regression(xj.Bernoulli, probs=xj.Linear(link=xj.links.probit))
+    return Problem(model, (without_constant(x), y), published=line("probs", "x", first=False))
+
+
+def contrasts_with_the_first(q):
+    """Logits are published for the others against the first class; the last is held at 0 here."""
+    found = q.predictors["logits"].coefficients
+    each = jnp.concatenate([found["x"], found["intercept"][:, None]], 1)
+    each = jnp.concatenate([each, jnp.zeros((1, each.shape[1]))])
+    return (each[1:] - each[:1]).ravel()
 
 
 def multinomial():
     y, *x = read("anes96.csv")
-    return Problem(Multinomial(np.zeros((6, len(x)))), (design(*x), y))
+    model = xj.Regression(xj.Categorical(jnp.zeros(7)), logits=xj.Linear())
+    return Problem(model, (without_constant(x), y), published=contrasts_with_the_first)
 
 
-def ordered(family):
+def line_and_cuts(q):
+    return jnp.concatenate([q.predictors["loc"].coefficients["x"], q.of.cuts])
+
+
+def ordered(errors):
     y, *x = read("ucla_apply.csv")
-    return Problem(Ordered(family, np.zeros(len(x)), np.array([0.0, 1.0])), (design(*x), y))
+    of = xj.Ordinal(jnp.array([0.0, 1.0]), errors=errors(0.0, 1.0))
+    return Problem(xj.Regression(of, loc=xj.Linear(intercept=False)), (design(*x), y), published=line_and_cuts)
 
 
 def schools():
     success, fail, *x = read("star98.csv")
-    return Problem(Successes(logistic, np.zeros(len(x))), (design(*x), success + fail, success))
+    model = xj.Regression(xj.Binomial, total_count="n", probs=xj.Linear(["x"]))
+    data = {"x": without_constant(x), "n": success + fail}, success
+    return Problem(model, data, published=line("probs", "x", first=False))
+
+
+def logit(p):
+    return jnp.log(p) - jnp.log1p(-p)
+
+
+@xj.record
+class Frog:
+    """The chance of being eaten at a size: a predictor that is not linear."""
+
+    b: xj.Parameter = xj.real()
+
+    def __call__(self, x):
+        b, size = self.b, x["size"]
+        return logit(jnp.exp(b[0] * (b[2] - size)) / (1 + jnp.exp(b[1] * b[0] * (b[2] - size))))
+
+
+@xj.record
+class FunctionalResponse:
+    """The share of prey that is eaten, which falls with their number."""
+
+    b: xj.Parameter = xj.real()
+
+    def __call__(self, x):
+        return logit(self.b[0] / (1 + self.b[0] * self.b[1] * x["n"]))
+
+
+def own_numbers(q):
+    return q.predictors["probs"].b
 
 
 def frogs():
-    x, killed = read("reed_frog.csv")
+    size, killed = read("reed_frog.csv")
     # the attack falls with the size from 13 on, about halfway along the data
-    return Problem(Successes(frog, np.array([-1.0, 1.5, 13.0])), (x, np.full_like(x, 10), killed))
+    model = xj.Regression(xj.Binomial, total_count="n", probs=Frog(np.array([-1.0, 1.5, 13.0])))
+    return Problem(model, ({"size": size, "n": np.full_like(size, 10)}, killed), published=own_numbers)
 
 
 def eaten():
     n, killed = read("functional_response.csv")
-    return Problem(Successes(functional_response, np.array([0.5, 0.01])), (n, n, killed))
+    model = xj.Regression(xj.Binomial, total_count="n", probs=FunctionalResponse(np.array([0.5, 0.01])))
+    return Problem(model, ({"n": n}, killed), published=own_numbers)
 
 
 # --- counts ----------------------------------------------------------------------------------------------------------
 
 
-@xj.record
-class LogLinear:
-    """Poisson counts with mean exp(x·coefficients)."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        return xj.Poisson(jnp.exp(x @ self.coefficients)).log_prob(y)
+def linear_variance(p):
+    """Counts with the variance mean + alpha · mean: NB1."""
+    return xj.NegativeBinomial(p["mean"], p["alpha"] / p["mean"])
 
 
-@xj.record
-class NegativeBinomial:
-    """Counts with the variance mean + alpha·mean^power: NB1 and NB2."""
-
-    power: xj.Parameter = xj.real()
-    coefficients: xj.Parameter = xj.real()
-    alpha: xj.Parameter = xj.positive(1.0)
-
-    def log_prob(self, point):
-        x, y = point
-        mean = jnp.exp(x @ self.coefficients)
-        return xj.NegativeBinomial(mean, self.alpha * mean ** (self.power - 2)).log_prob(y)
-
-
-def coefficients_and_alpha(q):
-    return jnp.append(q.coefficients, q.alpha)
-
-
-def coefficients(q):
-    return q.coefficients
-
-
-def visits(**fixed):
+def visits(of, alpha=None, **fixed):
     y, *x = read("randhie.csv")
-    start = np.zeros(len(x))
-    start[-1] = np.log(y.mean())
-    published = coefficients if "alpha" in fixed else coefficients_and_alpha
-    return Problem(NegativeBinomial(2.0, start, 1.0), (design(*x), y), published=published, fixed=fixed)
+
+    def published(q):
+        found = line("mean", "x", first=False)(q)
+        return found if alpha is None else jnp.append(found, alpha(q))
+
+    data = without_constant(x), y
+    return Problem(xj.Regression(of, mean=xj.Linear()), data, published=published, fixed=fixed or None)
+
+
+def nb1():
+    of = xj.Built({"mean": 3.0, "alpha": 1.0}, linear_variance, {"mean": xj.positive, "alpha": xj.positive})
+    return visits(of, lambda q: q.of.params["alpha"])
 
 
 def dobson():
-    y, *x = read("dobson.csv")
-    return Problem(LogLinear(np.array([np.log(y.mean()), 0.0, 0.0, 0.0, 0.0])), (design(*x), y))
+    y, _, *x = read("dobson.csv")
+    return Problem(xj.Regression(xj.Poisson, rate=xj.Linear()), (design(*x), y), published=line("rate", "x"))
 
 
 def yeast():
@@ -320,137 +250,88 @@ def yeast():
 
 @xj.record
 class Hyperbola:
-    """Poisson counts with the mean top / (1 + x / half)."""
+    """The logarithm of top / (1 + x / half)."""
 
     top: xj.Parameter = xj.positive(1.0)
     half: xj.Parameter = xj.positive(1.0)
 
-    def log_prob(self, point):
-        x, y = point
-        return xj.Poisson(self.top / (1 + x / self.half)).log_prob(y)
+    def __call__(self, x):
+        return jnp.log(self.top) - jnp.log1p(x / self.half)
+
+
+def top_and_half(q):
+    return jnp.stack([q.predictors["rate"].top, q.predictors["rate"].half])
 
 
 def hyperbola():
     x, y = read("hyperbola.csv")
-    return Problem(Hyperbola(y.max(), x.mean()), (x, y))
+    return Problem(xj.Regression(xj.Poisson, rate=Hyperbola(y.max(), x.mean())), (x, y), published=top_and_half)
 
 
-def log_positive(rate):
-    """log P(y > 0) of a Poisson count."""
-    return jnp.log(-jnp.expm1(-rate))
+def zero_and_counts(q):
+    """Zeros have the probability exp(−exp(x·coefficients)), which is the link with the other sign."""
+    return jnp.concatenate([-line("zero", "x")(q), line("rate", "x")(q)])
 
 
-@xj.record
-class ZeroTruncated:
-    """Poisson counts of which zeros are not seen."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        rate = jnp.exp(x @ self.coefficients)
-        return xj.Poisson(rate).log_prob(y) - log_positive(rate)
+def hurdle():
+    rate, zero = xj.Linear(), xj.Linear(link=xj.links.loglog)
+    return Problem(xj.Regression(xj.Hurdle(xj.Poisson), rate=rate, zero=zero), doctors(), published=zero_and_counts)
 
 
-@xj.record
-class Hurdle:
-    """Whether there is any, and if so how many: two Poisson regressions."""
-
-    any: xj.Parameter = xj.real()
-    many: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        rate = jnp.exp(x @ self.any)
-        # 1 in place of an unseen 0
-        return jnp.where(y == 0, -rate, log_positive(rate) + ZeroTruncated(self.many).log_prob((x, jnp.maximum(y, 1))))
+def zero_truncated(of, parameter, published):
+    x, y = doctors()
+    seen = y > 0
+    return Problem(
+        xj.Regression(xj.Truncated(of, 0.0), **{parameter: xj.Linear()}), (x[seen], y[seen]), published=published
+    )
 
 
-@xj.record
-class ZeroTruncatedNegativeBinomial:
-    """Negative binomial counts of which zeros are not seen."""
-
-    coefficients: xj.Parameter = xj.real()
-    log_alpha: xj.Parameter = xj.real(0.0)
-
-    def log_prob(self, point):
-        x, y = point
-        counts = xj.NegativeBinomial(jnp.exp(x @ self.coefficients), jnp.exp(self.log_alpha))
-        return counts.log_prob(y) - jnp.log(-jnp.expm1(counts.log_prob(jnp.zeros_like(y))))
+def line_and_log_dispersion(q):
+    return jnp.append(line("mean", "x", first=False)(q), jnp.log(q.of.of.dispersion))
 
 
-def doctors(truncated):
-    y, one, age, illnesses = read("docvis.csv")
-    x = design(age, illnesses, one) if truncated else design(one, age, illnesses)
-    seen = y > 0 if truncated else slice(None)
-    return x[seen], y[seen]
+def doctors():
+    y, _, age, illnesses = read("docvis.csv")
+    return design(age, illnesses), y
 
 
 # --- continuous responses --------------------------------------------------------------------------------------------
 
 
-@xj.record
-class StudentLine:
-    """A line with Student's errors."""
-
-    coefficients: xj.Parameter = xj.real()
-    df: xj.Parameter = xj.positive(4.0)
-    log_scale: xj.Parameter = xj.real(0.0)
-
-    def log_prob(self, point):
-        x, y = point
-        return xj.StudentT(self.df, x @ self.coefficients, jnp.exp(self.log_scale)).log_prob(y)
-
-
-@xj.record
-class InverseGamma:
-    """A gamma response of which one over the mean is linear."""
-
-    coefficients: xj.Parameter = xj.real()
-    shape: xj.Parameter = xj.positive(1.0)
-
-    def log_prob(self, point):
-        x, y = point
-        return xj.Gamma(self.shape, self.shape * (x @ self.coefficients)).log_prob(y)
-
-
-@xj.record
-class Maxima:
-    """Yearly maxima whose location, and the logarithm of whose scale, are linear."""
-
-    loc: xj.Parameter = xj.real()
-    log_scale: xj.Parameter = xj.real()
-    shape: xj.Parameter = xj.real(0.1)
-
-    def log_prob(self, point):
-        x, z, y = point
-        return xj.GeneralizedExtremeValue(x @ self.loc, jnp.exp(z @ self.log_scale), self.shape).log_prob(y)
-
-
 def stock():
-    y, *x = read("martin_marietta.csv")
-    line, (squares, *_), *_ = np.linalg.lstsq(design(*x), y)
-    return Problem(StudentLine(line, 4.0, 0.5 * np.log(squares / y.size)), (design(*x), y))
+    y, _, x = read("martin_marietta.csv")
+    return Problem(xj.Regression(xj.StudentT, loc=xj.Linear()), (design(x), y), published=line_df_and_log_scale)
+
+
+def line_df_and_log_scale(q):
+    return jnp.append(line("loc", "x")(q), jnp.stack([q.of.df, jnp.log(q.of.scale)]))
+
+
+def gamma_of_mean(p):
+    return xj.Gamma(p["shape"], p["shape"] / p["mean"])
 
 
 def clotting():
     u, y = read("clotting.csv")
-    x = design(np.ones_like(u), np.log(u))
-    return Problem(InverseGamma(np.linalg.lstsq(x, 1 / y)[0], 10.0), (x, y))
+    of = xj.Built({"mean": y.mean(), "shape": 10.0}, gamma_of_mean, {"mean": xj.positive, "shape": xj.positive})
+    model = xj.Regression(of, mean=xj.Linear(link=xj.links.inverse))
+    return Problem(
+        model, (design(np.log(u)), y), published=lambda q: jnp.append(line("mean", "x")(q), q.of.params["shape"])
+    )
 
 
-def scale_itself(q):
-    return jnp.concatenate([q.loc, jnp.exp(q.log_scale), q.shape[None]])
-
-
-def maxima(*of, scale=(), published=scale_itself):
+def maxima(*of, scale=()):
+    """Yearly maxima whose location, and the logarithm of whose scale, are linear."""
     year, level, index = read("fremantle.csv")
     t = year - 1896
-    columns = {"1": np.ones_like(t), "t": t, "t²": t**2, "soi": index}
-    x, z = (design(*(columns[name] for name in ("1", *names))) for names in (of, scale))
-    loc, log_scale = np.zeros(x.shape[1]), np.zeros(z.shape[1])
-    loc[0], log_scale[0] = level.mean(), np.log(level.std())
-    return Problem(Maxima(loc, log_scale), (x, z, level), published=published)
+    predictors = {"loc": xj.Linear(of), **({"scale": xj.Linear(scale)} if scale else {})}
+
+    def published(q):
+        second = line("scale", *scale)(q) if scale else q.of.scale[None]
+        return jnp.concatenate([line("loc", *of)(q), second, q.of.shape[None]])
+
+    data = {"t": t, "t²": t**2, "soi": index}, level
+    return Problem(xj.Regression(xj.GeneralizedExtremeValue, **predictors), data, published=published)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -477,11 +358,11 @@ def mean_alone(q):
 
 
 def shape_loc_scale(q):
-    return jnp.stack([q.of.of.concentration, q.of.loc, q.of.of.scale])
+    return jnp.stack([q.of.of.concentration, q.of.shift, q.of.of.scale])
 
 
 def invgauss_1p():
-    return censored("invgauss_1p.csv", xj.InverseGaussian(1.0, 1.0), mean_alone)._replace(fixed={"of.shape": 1.0})
+    return censored("invgauss_1p.csv", xj.InverseGaussian(1.0, 1.0), mean_alone)._replace(fixed={"shape": 1.0})
 
 
 PROBLEMS = {
@@ -499,20 +380,20 @@ PROBLEMS = {
     "scipy_lognorm_locomotive": partial(censored, "locomotives.csv", xj.LogNormal(5.0, 1.0)),
     "scipy_weibull_right": partial(censored, "weibull_right.csv", xj.Weibull(1.0, 20.0)),
     "scipy_weibull_fan_sas": partial(censored, "fans.csv", xj.Weibull(1.0, 10.0)),
-    "scipy_weibull3_sas": partial(censored, "weibull3.csv", Shifted(xj.Weibull(2.0, 100.0), 100.0), shape_loc_scale),
+    "scipy_weibull3_sas": partial(censored, "weibull3.csv", xj.Shifted(xj.Weibull(2.0, 100.0), 100.0), shape_loc_scale),
     "scipy_laplace": partial(censored, "laplace.csv", xj.Laplace(0.0, 30.0)),
     "scipy_beta_interval": partial(censored, "norm_interval.csv", xj.Beta(1.0, 1.0)),
     "scipy_nct_right": partial(censored, "nct_right.csv", NoncentralT(1.0, 2.0)),
     "scipy_ncx2_mixed": partial(censored, "ncx2_mixed.csv", NoncentralChiSquared(1.0, 1.0)),
     "lifelines_interval_weibull": partial(censored, "intervals.csv", xj.Weibull(1.0, 10000.0)),
-    "surv_test1_weibull": partial(accelerated, weibull),
-    "surv_test1_exp": partial(accelerated, weibull, log_scale=0.0),
-    "surv_test1_llogis": partial(accelerated, log_logistic),
-    "surv_test1_lnorm": partial(accelerated, xj.LogNormal),
+    "surv_test1_weibull": partial(accelerated, xj.Weibull, "scale", line_and_log_shape),
+    "surv_test1_exp": partial(accelerated, xj.Weibull, "scale", line("scale", "x"), concentration=1.0),
+    "surv_test1_llogis": partial(accelerated, xj.LogLogistic, "scale", line_and_log_shape),
+    "surv_test1_lnorm": partial(accelerated, xj.LogNormal, "loc", line_and_log_scale),
     "spector_probit": probit,
-    "randhie_nb2": partial(visits, power=2.0),
-    "randhie_nb1": partial(visits, power=1.0),
-    "randhie_geometric": partial(visits, power=2.0, alpha=1.0),
+    "randhie_nb2": partial(visits, xj.NegativeBinomial, lambda q: q.of.dispersion),
+    "randhie_nb1": nb1,
+    "randhie_geometric": partial(visits, xj.NegativeBinomial, dispersion=1.0),
     "anes96_mnlogit": multinomial,
     "star98_binomial": schools,
     "martin_marietta_t": stock,
@@ -521,7 +402,7 @@ PROBLEMS = {
     "yeast_nb_weighted": yeast,
     "fremantle_gev_trend": partial(maxima, "t"),
     "fremantle_gev_quad": partial(maxima, "t", "t²"),
-    "fremantle_gev_trend_scale": partial(maxima, "t", scale=("t",), published=None),
+    "fremantle_gev_trend_scale": partial(maxima, "t", scale=("t",)),
     "fremantle_gev_soi": partial(maxima, "soi"),
     "fremantle_gev_trend_soi": partial(maxima, "t", "soi"),
     "mle_hyperbolic_poisson": hyperbola,
@@ -529,7 +410,7 @@ PROBLEMS = {
     "funcresp_binomial": eaten,
     "clotting_gamma_glm": clotting,
     "dobson_poisson": dobson,
-    "docvis_hurdle_poisson": lambda: Problem(Hurdle(np.zeros(3), np.zeros(3)), doctors(False)),
-    "docvis_zt_poisson": lambda: Problem(ZeroTruncated(np.zeros(3)), doctors(True)),
-    "docvis_zt_nb": lambda: Problem(ZeroTruncatedNegativeBinomial(np.zeros(3)), doctors(True)),
+    "docvis_hurdle_poisson": hurdle,
+    "docvis_zt_poisson": partial(zero_truncated, xj.Poisson, "rate", line("rate", "x", first=False)),
+    "docvis_zt_nb": partial(zero_truncated, xj.NegativeBinomial, "mean", line_and_log_dispersion),
 }

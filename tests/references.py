@@ -80,6 +80,15 @@ def laplace_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     return mp.log(q_scale / scale) + (d + scale * mp.exp(-d / scale)) / q_scale - 1
 
 
+def asymmetric_laplace_kl(loc: Any, scale: Any, k: Any, q_loc: Any, q_scale: Any, q_k: Any) -> Any:
+    # E ρ(x − q_loc) is linear where no x lies on the other side of q_loc, and the mean excess of those that do
+    if loc < q_loc:
+        return asymmetric_laplace_kl(-loc, scale, 1 - k, -q_loc, q_scale, 1 - q_k)
+    d, mean = loc - q_loc, scale * (1 - 2 * k) / (k * (1 - k))
+    check = q_k * (d + mean) + scale * k / (1 - k) * mp.exp(-(1 - k) * d / scale)
+    return mp.log(k * (1 - k) * q_scale / (q_k * (1 - q_k) * scale)) + check / q_scale - 1
+
+
 def moyal_kl(loc: Any, scale: Any, q_loc: Any, q_scale: Any) -> Any:
     r, d, mean = scale / q_scale, (loc - q_loc) / q_scale, mp.euler + mp.log(2)
     power = mp.power(2, r) * mp.gamma(r + mp.mpf(1) / 2) / mp.sqrt(mp.pi)

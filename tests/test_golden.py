@@ -1,223 +1,30 @@
-"""Published maximum-likelihood results: estimates, standard errors and log-likelihoods. See golden/README.md."""
+"""Published maximum-likelihood results: estimates, errors, criteria and intervals. See golden/README.md."""
 
+import functools
 import json
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
+from golden_recipes import CASES, GOLDEN, RECIPES, golden
 
 import xentjax as xj
+from xentjax import inference
 
-GOLDEN = Path(__file__).parent / "golden"
-CASES = {case["id"]: case for case in json.loads((GOLDEN / "cases.json").read_text())}
-
-
-@xj.record
-class Line:
-    """A straight line with normal errors, in the coordinates of the published fit."""
-
-    a: xj.Parameter = xj.real(0.0)
-    b: xj.Parameter = xj.real(0.0)
-    log_sigma: xj.Parameter = xj.real(0.0)
-
-    def log_prob(self, point):
-        x, y = point
-        return xj.Normal(self.a + self.b * x, jnp.exp(self.log_sigma)).log_prob(y)
+FIGURES = json.loads((GOLDEN / "inference.json").read_text())
 
 
-@xj.record
-class Logit:
-    """A logistic regression."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        score = x @ self.coefficients
-        return y * score - jax.nn.softplus(score)
-
-
-@xj.record
-class LogLinear:
-    """A Poisson regression with logarithmic link."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        return xj.Poisson(jnp.exp(x @ self.coefficients)).log_prob(y)
-
-
-def two_poissons(params, x):
-    first = jnp.log(params["a"]) + xj.Poisson(params["m1"]).log_prob(x)
-    second = jnp.log1p(-params["a"]) + xj.Poisson(params["m2"]).log_prob(x)
-    return jnp.logaddexp(first, second)
-
-
-@xj.record
-class LogGamma:
-    """log x has a gamma distribution."""
-
-    shape: xj.Parameter = xj.positive(1.0)
-    rate: xj.Parameter = xj.positive(1.0)
-
-    def log_prob(self, x):
-        return xj.Gamma(self.shape, self.rate).log_prob(jnp.log(x)) - jnp.log(x)
-
-
-@xj.record
-class Prentice:
-    """The generalised gamma distribution in parameters of the size of a normal distribution's."""
-
-    mu: xj.Parameter = xj.real(0.0)
-    sigma: xj.Parameter = xj.positive(1.0)
-    shape: xj.Parameter = xj.positive(1.0)
-
-    def log_prob(self, x):
-        power, concentration = self.shape / self.sigma, self.shape**-2
-        return xj.GeneralizedGamma(concentration, jnp.exp(self.mu) * concentration ** (-1 / power), power).log_prob(x)
-
-
-@xj.record
-class Linkage:
-    """Four cells whose probabilities depend on one recombination fraction."""
-
-    theta: xj.Parameter = xj.unit_interval(0.5)
-
-    def log_prob(self, cell):
-        t = self.theta
-        return xj.Categorical.from_probs(jnp.stack([2 + t, 1 - t, 1 - t, t]) / 4).log_prob(cell)
-
-
-def read(name):
-    """The columns [k, n] of a data file."""
-    return np.loadtxt(GOLDEN / "data" / name, delimiter=",", skiprows=1, ndmin=2).T
-
-
-def sample(model, file):
-    (x,) = read(file)
-    return xj.fit_mle(model, x)
-
-
-def counts(model, file):
-    x, frequency = read(file)
-    return xj.fit_mle(model, x, weights=frequency)
-
-
-def fields(fit, **names):
-    """{published name: (estimate, standard error)} of the fields that the two share."""
-    errors = fit.standard_errors()
-    return {new: (getattr(fit.model, own), getattr(errors, own)) for new, own in names.items()}
-
-
-def named(fit_to, model, **names):
-    """A fit whose published names are those of fields."""
-
-    def run(file):
-        fit = fit_to(model, file)
-        return fit, fields(fit, **names)
-
-    return run
-
-
-def frechet(file):
-    fit = sample(xj.Frechet, file)
-    scale = fit.model.scale
-    # delta method: d rate / d scale = -1 / scale²
-    rate = (1 / scale, fit.standard_errors().scale / scale**2)
-    return fit, fields(fit, shape="concentration") | {"rate": rate}
-
-
-def excesses(threshold):
-    def run(file):
-        (x,) = read(file)
-        fit = xj.fit_mle(xj.GeneralizedPareto, x - threshold)
-        return fit, fields(fit, sigma="scale", xi="shape")
-
-    return run
-
-
-def conway_maxwell_poisson(file):
-    fit = counts(xj.ConwayMaxwellPoisson, file)
-    rate, dispersion, errors = fit.model.rate, fit.model.dispersion, fit.standard_errors()
-    # delta method: d log rate / d rate = 1 / rate
-    return fit, {
-        "logmu": (jnp.log(rate), errors.rate / rate),
-        "lognu": (jnp.log(dispersion), errors.dispersion / dispersion),
+@functools.partial(jax.jit, static_argnums=3)
+def inferred(fit, data, weights, published):
+    """What is published, by each kind of standard errors, and TIC: compiled together, they share the scores."""
+    errors = {
+        "standard_errors": fit.standard_errors(),
+        "opg": inference.opg_covariance(fit, data, weights).standard_errors(),
+        "sandwich": inference.sandwich_covariance(fit, data, weights).standard_errors(),
     }
-
-
-def negative_binomial(file):
-    fit = counts(xj.NegativeBinomial, file)
-    size = 1 / fit.model.dispersion
-    # delta method: d size / d dispersion = -size²
-    return fit, fields(fit, mu="mean") | {"size": (size, size**2 * fit.standard_errors().dispersion)}
-
-
-def multivariate_normal(file):
-    fit = xj.fit_mle(xj.MultivariateNormal, read(file).T)
-    errors = fit.standard_errors()
-    found = {f"mean{i + 1}": (fit.model.loc[i], errors.loc[i]) for i in range(4)}
-    pairs = [(i, j) for i in range(4) for j in range(i + 1)]
-    cov = {f"cov{i + 1}{j + 1}": (fit.model.covariance[i, j], errors.covariance[i, j]) for i, j in pairs}
-    return fit, found | cov
-
-
-def line(file):
-    y, x = read(file)
-    fit = xj.fit_mle(Line(), (x, y))
-    return fit, fields(fit, a="a", b="b", logSigma="log_sigma")
-
-
-def regression(model):
-    def run(file):
-        y, *x = read(file)
-        header = (GOLDEN / "data" / file).read_text().partition("\n")[0]
-        _, *names = header.split(",")
-        fit = xj.fit_mle(model(np.zeros(len(names))), (np.stack(x, 1), y))
-        errors = fit.standard_errors().coefficients
-        return fit, {name: (fit.model.coefficients[i], errors[i]) for i, name in enumerate(names)}
-
-    return run
-
-
-def poisson_mixture(file):
-    supports = {"a": xj.unit_interval, "m1": xj.positive, "m2": xj.positive}
-    fit = counts(xj.Density({"a": 0.5, "m1": 1.0, "m2": 3.0}, two_poissons, supports), file)
-    errors = fit.standard_errors().params
-    return fit, {name: (value, errors[name]) for name, value in fit.model.params.items()}
-
-
-RECIPES = {
-    "egypt_weibull": named(sample, xj.Weibull, shape="concentration", scale="scale"),
-    "egypt_gamma": named(sample, xj.Gamma, shape="concentration", rate="rate"),
-    "egypt_exp": named(sample, xj.Exponential, rate="rate"),
-    "egypt_lnorm": named(sample, xj.LogNormal, meanlog="loc", sdlog="scale"),
-    "egypt_rayleigh": named(sample, xj.Rayleigh, sigma="scale"),
-    "egypt_invgauss": named(sample, xj.InverseGaussian, mean="mean", shape="shape"),
-    "egypt_invgamma": named(sample, xj.InverseGamma, alpha="concentration", beta="scale"),
-    "egypt_betapr": named(sample, xj.BetaPrime, shape1="alpha", shape2="beta"),
-    "egypt_invweibull": frechet,
-    "egypt_lgamma": named(sample, LogGamma(3.0, 1.0), shapelog="shape", ratelog="rate"),
-    "ball_bearing_weibull": named(sample, xj.Weibull, shape="concentration", scale="scale"),
-    "ball_bearing_gengamma": named(sample, Prentice(4.0, 0.5, 1.0), mu="mu", sigma="sigma", **{"lambda": "shape"}),
-    "portpirie_gev": named(sample, xj.GeneralizedExtremeValue, mu="loc", sigma="scale", xi="shape"),
-    "rain_gpd": excesses(30.0),
-    "dowjones_gpd": excesses(2.0),
-    "horsekicks_poisson": named(counts, xj.Poisson, **{"lambda": "rate"}),
-    "federalist_nbinom": negative_binomial,
-    "saxony_binomial": named(counts, xj.Binomial(12, 0.5), p="probs"),
-    "saxony_betabinomial": named(counts, xj.BetaBinomial(12, 10.0, 10.0), a="alpha", b="beta"),
-    "linkage_multinomial": named(counts, Linkage(0.5), theta="theta"),
-    "tmb_compois_mode": conway_maxwell_poisson,
-    "iris_setosa_mvn": multivariate_normal,
-    "tmb_linreg": line,
-    "spector_logit": regression(Logit),
-    "randhie_poisson": regression(LogLinear),
-    "london_deaths_poisson_mixture": poisson_mixture,
-}
+    return {kind: published(fit.model, error) for kind, error in errors.items()}, inference.tic(fit, data, weights)
 
 
 def within_print(value, printed):
@@ -227,45 +34,109 @@ def within_print(value, printed):
     return abs(float(value) - float(printed)) <= max(10.0**-digits, 1e-6 * abs(float(printed)))
 
 
-def test_every_case_has_a_recipe():
-    assert RECIPES.keys() == CASES.keys()
+def test_every_case_has_a_recipe_and_its_figures():
+    assert RECIPES.keys() == CASES.keys() == FIGURES.keys()
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_fit_agrees_with_published_and_recomputed_results(name):
-    case = CASES[name]
-    fit, found = RECIPES[name](case["data"])
+    case, figures = CASES[name], FIGURES[name]
+    fit, data, weights = golden(name)
+    found, tic = inferred(fit, data, weights, RECIPES[name].published)
     recomputed = case["recomputed"]
     assert fit.check() is fit
-    assert found.keys() == recomputed["estimates"].keys()
-    for parameter, (estimate, error) in found.items():
+    assert found["standard_errors"].keys() == recomputed["estimates"].keys()
+    for parameter, (estimate, _) in found["standard_errors"].items():
         # the reference stopped at a scaled gradient of 1e-9; a relative 1e-8 leaves room for the conditioning
         np.testing.assert_allclose(estimate, recomputed["estimates"][parameter], rtol=1e-8, err_msg=parameter)
-        # second derivatives carry the errors of the estimates about a hundredfold
-        np.testing.assert_allclose(error, recomputed["standard_errors"][parameter], rtol=1e-6, err_msg=parameter)
+    errors = {"standard_errors": recomputed["standard_errors"], "opg": figures["opg"], "sandwich": figures["sandwich"]}
+    for kind, wanted in errors.items():
+        for parameter, error in wanted.items():
+            # second derivatives carry the errors of the estimates about a hundredfold
+            note = f"{kind} of {parameter}"
+            np.testing.assert_allclose(found[kind][parameter][1], error, rtol=1e-6, err_msg=note)
     # at the maximum the errors of the estimates enter squared: what is left is the rounding of the sum
     np.testing.assert_allclose(fit.log_likelihood, recomputed["log_likelihood"], rtol=1e-10)
+    np.testing.assert_allclose(fit.aic, figures["aic"], rtol=1e-10)
+    np.testing.assert_allclose(fit.bic, figures["bic"], rtol=1e-10)
+    # they enter the trace to first order
+    np.testing.assert_allclose(tic, figures["tic"], rtol=1e-8)
 
     published = case.get("published", {})
     for parameter, printed in published.get("estimates", {}).items():
-        assert within_print(found[parameter][0], printed), parameter
+        assert within_print(found["standard_errors"][parameter][0], printed), parameter
     for parameter, printed in published.get("standard_errors", {}).items():
-        assert within_print(found[parameter][1], printed), parameter
+        assert within_print(found["standard_errors"][parameter][1], printed), parameter
     if "log_likelihood" in published:
         assert within_print(fit.log_likelihood, published["log_likelihood"])
     if "aic" in published:
-        assert within_print(2 * len(found) - 2 * fit.log_likelihood, published["aic"])
+        assert within_print(fit.aic, published["aic"])
 
 
 def test_mixture_of_the_library_finds_the_published_mixture():
-    case = CASES["london_deaths_poisson_mixture"]
+    _, data, weights = golden("london_deaths_poisson_mixture")
+    recomputed, figures = CASES["london_deaths_poisson_mixture"]["recomputed"], FIGURES["london_deaths_poisson_mixture"]
     start = xj.Mixture(jnp.array([0.5, 0.5]), xj.Poisson(jnp.array([1.0, 3.0])))
-    fit = counts(start, case["data"]).check()
+    fit = xj.fit_mle(start, data, weights=weights).check()
     errors = fit.standard_errors()
     found = [fit.model.weights[0], *fit.model.components.rate]
     found_errors = [errors.weights[0], *errors.components.rate]
     order = ("a", "m1", "m2")
     # tolerances as above
-    np.testing.assert_allclose(found, [case["recomputed"]["estimates"][k] for k in order], rtol=1e-8)
-    np.testing.assert_allclose(found_errors, [case["recomputed"]["standard_errors"][k] for k in order], rtol=1e-6)
-    np.testing.assert_allclose(fit.log_likelihood, case["recomputed"]["log_likelihood"], rtol=1e-10)
+    np.testing.assert_allclose(found, [recomputed["estimates"][k] for k in order], rtol=1e-8)
+    np.testing.assert_allclose(found_errors, [recomputed["standard_errors"][k] for k in order], rtol=1e-6)
+    np.testing.assert_allclose(fit.log_likelihood, recomputed["log_likelihood"], rtol=1e-10)
+
+    covariance = inference.sandwich_covariance(fit, data, weights)
+    assert covariance.names() == ["weights[0]", "weights[1]", "components.rate[0]", "components.rate[1]"]
+    robust = np.sqrt(np.diagonal(covariance.natural()))
+    np.testing.assert_allclose(robust, [figures["sandwich"][k] for k in ("a", "a", "m1", "m2")], rtol=1e-6)
+    # one weight is 1 minus the other
+    assert covariance.correlation()[0, 1] == pytest.approx(-1.0, abs=1e-12)
+    low, high = fit.interval()
+    z = scipy.stats.norm.ppf(0.975)
+    np.testing.assert_allclose(high.weights - low.weights, 2 * z * errors.weights, rtol=1e-12)
+    assert (low.components.rate > 0).all()
+
+
+def return_levels(q):
+    return {f"return_level_{years}": q.quantile(1 - 1 / years) for years in (10, 100)}
+
+
+def success(q):
+    size = 1 / q.dispersion
+    return {"prob": size / (size + q.mean)}
+
+
+@pytest.mark.parametrize(("name", "fn"), [("portpirie_gev", return_levels), ("federalist_nbinom", success)])
+def test_derived_quantities_and_their_errors(name, fn):
+    found = inference.delta(fn, golden(name)[0])
+    derived = FIGURES[name]["derived"]
+    assert found.value.keys() == derived.keys()
+    for key, wanted in derived.items():
+        np.testing.assert_allclose(found.value[key], wanted["value"], rtol=1e-8)
+        np.testing.assert_allclose(found.standard_error[key], wanted["se_delta"], rtol=1e-6)
+
+
+# {published name: path} of what has a recomputed profile
+PROFILES = {
+    "egypt_weibull": {"shape": "concentration", "scale": "scale"},
+    "ball_bearing_weibull": {"shape": "concentration", "scale": "scale"},
+    "portpirie_gev": {"mu": "loc", "sigma": "scale", "xi": "shape"},
+    "rain_gpd": {"sigma": "scale", "xi": "shape"},
+    "dowjones_gpd": {"sigma": "scale", "xi": "shape"},
+    "london_deaths_poisson_mixture": {"a": "a", "m1": "m1", "m2": "m2"},
+}
+
+
+def test_every_published_profile_is_tested():
+    assert PROFILES.keys() == {name for name, case in CASES.items() if "profile_intervals" in case["recomputed"]}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profile_intervals_agree_with_recomputed_ones(name):
+    fit, data, weights = golden(name)
+    for published, path in PROFILES[name].items():
+        low, high = inference.profile_interval(fit, data, path, weights=weights)
+        # the reference solved for the ends to a relative 1e-9 or so
+        np.testing.assert_allclose((low, high), CASES[name]["recomputed"]["profile_intervals"][published], rtol=1e-8)

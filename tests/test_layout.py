@@ -58,7 +58,7 @@ LEVELS = [
 # Methods of a fit lead to what is made of fits. They import it when called, so that nothing goes in circles at import.
 WHEN_CALLED = {"xentjax.results": "xentjax.inference"}
 # optax is the solver's business; the door of the fits names its type
-USES_OPTAX = {"xentjax.minimization", "xentjax.estimation"}
+USES_OPTAX = {"xentjax.minimization", "xentjax.estimation", "xentjax.estimators.minibatches"}
 # an extra, imported when called
 USES_MATPLOTLIB = "xentjax.plots"
 

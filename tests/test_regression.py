@@ -262,3 +262,12 @@ def test_messages(build, data, message):
 def test_a_predictor_without_values_says_so():
     with pytest.raises(ValueError, match="a predictor without coefficients"):
         xj.Linear()(np.ones(2))
+
+
+def test_profile_intervals_are_those_of_the_likelihood():
+    fit = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear(["dose"])), (X, COUNTS))
+    for name in ("rate.dose", "rate.intercept"):
+        for end in xj.inference.profile_interval(fit, (X, COUNTS), name):
+            held = xj.fit_mle(fit.model, (X, COUNTS), fixed={name: end})
+            # the quantile of χ²₁ at 0.95; an end is found to a tenth of √eps, where the ratio's slope is about 4
+            np.testing.assert_allclose(2 * (fit.log_likelihood - held.log_likelihood), 3.841458820694124, rtol=1e-8)

@@ -41,6 +41,11 @@ def _quantiles(p: Any, probabilities: jax.Array) -> tuple:
     return x, pace, jax.vmap(jax.grad(p.cdf))(x), jnp.exp(jax.vmap(p.log_prob)(x))
 
 
+# of a member that is an argument: compiled once for a family
+quantiles = jax.jit(lambda p, probabilities: jax.vmap(p.quantile)(probabilities))
+moments = jax.jit(lambda p: (p.mean, p.variance))
+
+
 @functools.cache
 def places(row: Row) -> np.ndarray:
     """Points from one tail to the other: scipy's quantiles, or the mean and steps of deviations from it."""
@@ -48,8 +53,9 @@ def places(row: Row) -> np.ndarray:
     if row.reference and hasattr(frozen(row, p), "cdf"):
         return np.asarray(frozen(row, p).ppf(PROBABILITIES), float)
     if row.reference:
-        return np.asarray(jax.jit(jax.vmap(p.quantile))(jnp.asarray(PROBABILITIES)))
-    return float(p.mean) + np.linspace(-3, 3, len(PROBABILITIES)) * float(p.variance) ** 0.5
+        return np.asarray(quantiles(p, jnp.asarray(PROBABILITIES)))
+    mean, variance = map(float, moments(p))
+    return mean + np.linspace(-3, 3, len(PROBABILITIES)) * variance**0.5
 
 
 @functools.cache

@@ -41,6 +41,7 @@ from xentjax.divergences import (
 )
 from xentjax.estimation import fit, fit_kl, fit_map, fit_mle
 from xentjax.families import (
+    AsymmetricLaplace,
     Bernoulli,
     Beta,
     BetaBinomial,
@@ -90,6 +91,7 @@ from xentjax.families import (
     Rayleigh,
     SkewNormal,
     StudentT,
+    Tweedie,
     Uniform,
     VonMises,
     VonMisesFisher,
@@ -122,6 +124,7 @@ from xentjax.models import (
     Linear,
     Link,
     Mixture,
+    Network,
     Ordinal,
     Power,
     Regression,
@@ -167,6 +170,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
     "BetaBinomial",
@@ -221,6 +225,7 @@ __all__ = [
     "MultivariateStudentT",
     "Nakagami",
     "NegativeBinomial",
+    "Network",
     "Normal",
     "Ordinal",
     "Parameter",
@@ -236,6 +241,7 @@ __all__ = [
     "StudentT",
     "Transformed",
     "Truncated",
+    "Tweedie",
     "Uniform",
     "VonMises",
     "VonMisesFisher",

@@ -141,7 +141,7 @@ def _may_hold(support: Support, value: Any) -> bool:
     if _traced(value):
         return True
     with jax.ensure_compile_time_eval():
-        return bool(jnp.all(support.contains(jnp.asarray(value, float))))
+        return bool(jnp.all(support.contains(as_float(value))))
 
 
 def _traced(tree: Any) -> bool:

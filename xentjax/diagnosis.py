@@ -47,14 +47,14 @@ def diagnose(
     slow, moving = _still_moving(best, relative, settled, tol)
     lost = ~jnp.isfinite(best.point) | (jnp.abs(best.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
     heading = jnp.where(lost & relative, jnp.sign(best.point), -jnp.sign(best.full))
-    flat, outside = _flat(best.hessian), ~inside(found)
+    flat, outside = _flat(best.hessian, relative), ~inside(found)
     undetermined = closed & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
 
     # what never closed, led further than any data reach, and leads on
     reach = jnp.where(relative, 30.0, 1e10 * (1 + jnp.abs(start)))
-    rests = jnp.abs(best.full) <= 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point))
+    rests = (best.gap < 1e-4) & (jnp.abs(best.full) <= 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point)))
     far = ~(jnp.abs(best.point - start) < reach) & ~rests
     unbounded = unfinished & jnp.any(far)
     moving = jnp.where(unbounded, far, moving)
@@ -87,11 +87,13 @@ def _endless(leaf: NamedLeaf, side: int) -> bool:
     return math.isinf(leaf.support.high if side else leaf.support.low)
 
 
-def _flat(hessian: Any) -> Array:
+def _flat(hessian: Any, relative: Array) -> Array:
     """The coordinates [m] with a part in a direction whose curvature is rounding."""
     if hessian is None:
         return jnp.asarray(False)
     root = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
+    # an e-fold that costs less than the rounding of a nat costs nothing
+    root = jnp.where(relative & (root * root < 64 * jnp.finfo(root.dtype).eps), 0.0, root)
     unit = jnp.where(root > 0, root, 1.0)
     scaled = jnp.where((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
     values, vectors = symmetric_eigen(scaled)

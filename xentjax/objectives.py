@@ -75,9 +75,10 @@ class PointObjective:
 
     def second_order(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Array]:
         """Value, gradient [m] and Hessian [m, m]: each block's sum is differentiated, never a single point's term."""
-        model = self.constrain(unravel(point))
-        if getattr(model, "is_linear", False):
-            return second_order_by_predictors(self.constrain, self.source, unravel(point), model)
+        free = unravel(point)
+        model = self.constrain(free)
+        if isinstance(free, dict) and getattr(model, "is_linear", False):  # whose coefficients are known by name
+            return second_order_by_predictors(self.constrain, self.source, free, model)
         size = point.shape[0]
         basis = jnp.eye(size, dtype=point.dtype)
 

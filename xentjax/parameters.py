@@ -269,6 +269,18 @@ def _in_coordinates(model: Any, fixed: Collection[str], way: str) -> Any:
     return jax.tree_util.tree_unflatten(structure, moved)
 
 
+def in_own_units(model: Any, name: str) -> Any:
+    """The model, in the part of which with this parameter each number is its own coordinate, up to its support."""
+
+    def knows(node: Any) -> bool:
+        return hasattr(node, "in_own_units")
+
+    parts, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=knows)
+    own = [knows(part) and name.startswith(declared(model, path)[0] + ".") for path, part in parts]
+    changed = [part.in_own_units() if mine else part for mine, (_, part) in zip(own, parts, strict=True)]
+    return jax.tree_util.tree_unflatten(structure, changed) if any(own) else model
+
+
 def inside(model: Any) -> Array:
     """Whether every parameter of `model` is finite and inside its support: one boolean, traceable."""
     checks = [jnp.all(leaf.support.contains(leaf.value)) for leaf in named_leaves(model) if leaf.is_parameter]

@@ -6,6 +6,7 @@ its records itself.
 """
 
 import dataclasses
+import inspect
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -36,6 +37,8 @@ def _numbers_to_arrays(instance: Any) -> None:
         if "support" not in field.metadata:
             continue
         value = getattr(instance, field.name)
+        if inspect.isclass(value) or value is None:  # to be computed from data, or predicted
+            continue
         try:
             object.__setattr__(instance, field.name, as_float(value))
         except (TypeError, ValueError) as error:

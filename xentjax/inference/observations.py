@@ -96,8 +96,8 @@ def observed(caller: str, fit: Any, data: Any, weights: Any) -> Empirical:
     check_single(caller, fit)
     if getattr(fit, "log_prior", None) is not None:
         raise TypeError(
-            f"{caller}: found a fit with a prior, but one that maximises the likelihood alone is needed; use fit_mle, or "
-            "fit.standard_errors() and delta, which describe the posterior."
+            f"{caller}: found a fit with a prior, but one that maximises the likelihood alone is needed; use fit_mle, "
+            "or fit.standard_errors() and delta, which describe the posterior."
         )
     total = fit._observations(caller)
     source = arrays(caller, data, weights)

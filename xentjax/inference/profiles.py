@@ -1,5 +1,6 @@
 """The profile cross-entropy of one parameter, and the interval of the values that it does not rule out."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,10 +14,10 @@ from xentjax._numerics import as_float
 from xentjax.certificates import second_order, symmetric_eigen
 from xentjax.inference.intervals import probability
 from xentjax.inference.matrices import inverse_core, units
-from xentjax.inference.observations import compiled, curvature_of, known, observed
+from xentjax.inference.observations import compiled, coordinates, curvature_of, known, observed
 from xentjax.minimization import run
 from xentjax.objectives import PointObjective, cross_entropy_objective
-from xentjax.parameters import named_leaves, unconstrain
+from xentjax.parameters import in_own_units, named_leaves, replace_leaves, unconstrain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
 
@@ -58,6 +59,7 @@ def profile_interval(
     """
     source = observed("profile_interval", fit, data, weights)
     support, index = _named("profile_interval", fit, name)
+    fit = _in_own_units(fit, name)
     models, never = _ends(fit, source, probability("profile_interval", level), index)
     low, high = _value(models, name)
     return jnp.where(never[0], support.low, low), jnp.where(never[1], support.high, high)
@@ -93,6 +95,7 @@ def profile(fit: Fit, data: Any, name: str, values: Any, *, weights: Any = None)
     """
     source = observed("profile", fit, data, weights)
     support, index = _named("profile", fit, name)
+    fit = _in_own_units(fit, name)
     values = as_float(values)
     _check_values(support, values)
     return _profile(fit, source, support.free(values), index)
@@ -313,6 +316,22 @@ def _named(caller: str, fit: Fit, name: str) -> tuple[Any, int]:
             f"{type(fit.model).__name__} has {names}; use one of these names."
         )
     return supports[name], sum(free[key].size for key in sorted(free) if key < name)
+
+
+def _in_own_units(fit: Fit, name: str) -> Fit:
+    """The fit with coordinates of which that of a parameter is its own, as it is not for coefficients of columns."""
+    plain = in_own_units(fit.model, name)
+    if plain is fit.model:
+        return fit
+    point, build = coordinates(plain, fit.fixed)
+
+    def before(point: Array) -> Array:
+        moved = {leaf.name: leaf.value for leaf in named_leaves(build(point)) if leaf.is_parameter}
+        values = [moved.get(leaf.name, leaf.value) for leaf in named_leaves(fit.model)]
+        return coordinates(replace_leaves(fit.model, values), fit.fixed)[0]
+
+    slopes = jax.jacfwd(before)(point)
+    return dataclasses.replace(fit, model=plain, curvature=slopes.T @ fit.curvature @ slopes)
 
 
 def _value(model: Any, name: str) -> Array:

@@ -1,7 +1,7 @@
 """Linear predictors: what a parameter of a distribution owes to covariates."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -155,11 +155,15 @@ class Linear:
         """The inverse of `to_coordinates`."""
         return self._moved(held, -1)
 
+    def in_own_units(self) -> "Linear":
+        """With coefficients that are their own coordinates."""
+        return dataclasses.replace(self, center=None, scale=None)
+
     def _moved(self, held: Collection[str], sign: int) -> "Linear":
         if not isinstance(self.scale, dict) or self.coefficients is FromData:
             return self
         own = {name: value for name, value in self.coefficients.items() if name != INTERCEPT}
-        other = {name: value * self.scale[name] ** sign for name, value in own.items()}
+        other = {name: value * jnp.broadcast_to(self.scale[name] ** sign, value.shape) for name, value in own.items()}
         if self.intercept:
             natural = own if sign > 0 else other
             # a constant that is held stays what it is
@@ -188,3 +192,34 @@ def _scale(column: Array, center: Array, weights: Any) -> Array:
     size = jnp.sqrt(jnp.mean(size**2, 0)) if column.ndim > 2 else size
     usable = (size > 0) & jnp.isfinite(size)
     return jnp.exp2(jnp.round(jnp.log2(jnp.where(usable, size, 1.0))))
+
+
+@record
+class Network:
+    """A predictor from a network: η = apply(params, x), in the unconstrained coordinates of the parameter it predicts.
+
+    Args:
+      params: the network's weights, a pytree of arrays.
+      apply: a function of them and of the covariates of one observation; define it once, as a new lambda compiles anew.
+
+    With Flax it is `Network(variables, module.apply)`, with Equinox, whose modules hold functions among the arrays,
+    `params, rest = equinox.partition(module, equinox.is_array)` and a function that calls `equinox.combine(params,
+    rest)`.
+
+    >>> import jax.numpy as jnp
+    >>> import xentjax as xj
+    >>> def line(params, x):
+    ...     return params["slope"] * x
+    >>> fit = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Network({"slope": 0.0}, line)), ([0.0, 1.0], [1.0, 2.0]))
+    >>> round(fit.model.predictors["rate"].params["slope"].item(), 4)  # log 2
+    0.6931
+
+    See also: `Linear`; `Built`, for a network that returns a distribution object.
+    """
+
+    params: Any = unnamed()
+    apply: Callable[[Any, Any], Array] = static()
+
+    def __call__(self, x: Any) -> Array:
+        """η at the covariates x of one observation."""
+        return self.apply(self.params, x)

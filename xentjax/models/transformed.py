@@ -1,7 +1,6 @@
 """Distributions of a monotone function of a value: shifted, scaled, or transformed by a map of one's own."""
 
 import abc
-import inspect
 from typing import Any, Self
 
 import jax
@@ -13,10 +12,10 @@ from xentjax.families.family import Family, within_support
 from xentjax.models.intervals import check_tails, is_discrete, points_of, support_of
 from xentjax.models.starts import FromData, started
 from xentjax.parameters import Parameter, positive, real
-from xentjax.records import record, unnamed
+from xentjax.records import unnamed
 from xentjax.sources import Empirical, extremes
 from xentjax.statistics import identity, square
-from xentjax.supports import NON_NEGATIVE, POSITIVE, REAL, Support
+from xentjax.supports import NON_NEGATIVE, REAL, Support
 
 # of whole numbers that were moved
 _ISOLATED = Support("a finite number", jnp.isfinite, 0.0, discrete=True)
@@ -126,10 +125,6 @@ class Shifted(Mapped):
 
     shift: Parameter = real(FromData)
 
-    def __post_init__(self) -> None:
-        if not inspect.isclass(self.shift):
-            super().__post_init__()  # type: ignore[misc]
-
     @property
     def edges(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("shift",) if is_discrete(self.of) else ()
@@ -183,10 +178,6 @@ class Scaled(Mapped):
     """
 
     scale: Parameter = positive(FromData)
-
-    def __post_init__(self) -> None:
-        if not inspect.isclass(self.scale):
-            super().__post_init__()  # type: ignore[misc]
 
     def image(self, support: Support) -> Support:
         if support.low in (0.0, -jnp.inf) and support.high == jnp.inf:
@@ -301,51 +292,3 @@ class Transformed(Mapped):
     def start(self, source: Any) -> Self:  # type: ignore[override]
         """With the bijection as it is, and a start of `of` from the points before it."""
         return type(self)(self._started(source), self.bijection)
-
-
-@record
-class Exp:
-    """y = exp(x). For `Transformed`: `Transformed(Normal, Exp())` is the lognormal distribution."""
-
-    image = POSITIVE
-
-    def forward(self, x: Array) -> Array:
-        """exp(x)."""
-        return jnp.exp(x)
-
-    def inverse(self, y: Array) -> Array:
-        """log y."""
-        return jnp.log(y)
-
-
-@record
-class Power:
-    """y = x^exponent of x > 0; an exponent below 0 turns the order round. For `Transformed`."""
-
-    exponent: Parameter = real(1.0)
-
-    image = POSITIVE
-
-    def forward(self, x: Array) -> Array:
-        """x^exponent."""
-        return x ** jnp.asarray(self.exponent, x.dtype)
-
-    def inverse(self, y: Array) -> Array:
-        """y^(1 / exponent)."""
-        return y ** (1 / jnp.asarray(self.exponent, y.dtype))
-
-
-@record
-class Affine:
-    """y = loc + scale · x; a scale below 0 turns the order round. For `Transformed`."""
-
-    loc: Parameter = real(0.0)
-    scale: Parameter = real(1.0)
-
-    def forward(self, x: Array) -> Array:
-        """loc + scale · x."""
-        return self.loc + self.scale * x
-
-    def inverse(self, y: Array) -> Array:
-        """(y − loc) / scale."""
-        return (y - self.loc) / self.scale

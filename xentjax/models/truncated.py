@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, log1mexp
 from xentjax.families.family import Family, within_support
 from xentjax.families.inversion import invert, invert_counts
 from xentjax.models.intervals import check_tails, is_discrete, log_interval, log_tail
 from xentjax.models.starts import started
-from xentjax.records import aside, unnamed
+from xentjax.records import static, unnamed
 from xentjax.supports import Support
 
 
@@ -45,8 +45,17 @@ class Truncated(Family):
     """
 
     of: Any = unnamed()
-    low: Any = aside(-math.inf)
-    high: Any = aside(math.inf)
+    low: float = static(-math.inf)
+    high: float = static(math.inf)
+
+    def __post_init__(self) -> None:
+        if any(isinstance(end, jax.core.Tracer) for end in (self.low, self.high)):
+            raise TypeError(
+                "Truncated: found a traced end, but numbers are needed, which are part of the structure; an end for each "
+                "observation is the entry of Censored."
+            )
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
 
     @property
     def support(self) -> Support:  # type: ignore[override]
@@ -78,7 +87,17 @@ class Truncated(Family):
         x = as_float(x)
         within = self.contains(x)
         value = self.of.log_prob(jnp.where(within, x, self.interior))
-        return within_support(within, x, value - self._log_between(self._points(x)[:2])[0])
+        return within_support(within, x, value - self._log_kept(value.dtype))
+
+    def _log_kept(self, dtype: Any) -> Array:
+        """log P(low < X ≤ high) under `of`, without compiling a tail that is not needed."""
+        check_tails("Truncated", self.of)
+        low, high = (jnp.asarray(end, dtype) for end in (self.low, self.high))
+        if self.high < math.inf:
+            return self._log_between(jnp.stack([low, high]))[0]
+        if is_discrete(self.of) and self.low == self.support.low:  # all but the first of them
+            return log1mexp(self.of.log_prob(low))
+        return self.of.log_survival(low) if self.low > -math.inf else jnp.zeros((), dtype)
 
     def _points(self, *inner: Array) -> Array:
         """The ends, and points between them."""

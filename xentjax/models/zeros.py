@@ -2,7 +2,6 @@
 
 import abc
 import functools
-import inspect
 from typing import Any, Self
 
 import jax
@@ -131,10 +130,6 @@ class ZeroInflated(WithZeros):
 
     zero: Parameter = unit_interval(FromData)
 
-    def __post_init__(self) -> None:
-        if not inspect.isclass(self.zero):
-            super().__post_init__()  # type: ignore[misc]
-
     @property
     def other(self) -> Any:
         return self.of
@@ -185,10 +180,6 @@ class Hurdle(WithZeros):
     """
 
     zero: Parameter = unit_interval(FromData)
-
-    def __post_init__(self) -> None:
-        if not inspect.isclass(self.zero):
-            super().__post_init__()  # type: ignore[misc]
 
     @property
     def other(self) -> Any:

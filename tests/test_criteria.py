@@ -1,0 +1,152 @@
+"""Criteria that compare models, the tables that show them, and refusals."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from golden_recipes import golden
+from inference_cases import N, X, exponential, gamma, normal, projection
+
+import xentjax as xj
+from xentjax import inference
+
+
+def test_numbers_of_parameters():
+    assert inference.num_parameters(gamma()) == 2
+    assert inference.num_parameters(xj.fit_mle(xj.Uniform, X)) == 2  # both ends, at the extremes
+    assert inference.num_parameters(xj.fit_mle(xj.Gamma, X, fixed={"rate": 1.0})) == 1
+
+
+def test_criteria_by_their_formulas():
+    fit = gamma()
+    assert float(inference.aicc(fit)) == pytest.approx(float(fit.aic) + 2 * 2 * 3 / (N - 3), rel=1e-14)
+    assert float(fit.bic) == pytest.approx(2 * np.log(N) - 2 * float(fit.log_likelihood), rel=1e-14)
+    three = xj.fit_mle(xj.Gamma, X[:3])
+    assert inference.aicc(three) == np.inf
+
+
+@jax.jit
+def refits(weights):
+    """Out-of-sample loss by fits, each without one of the points that count."""
+
+    def without(i):
+        model = xj.fit_mle(xj.Gamma, X, weights=jnp.where(jnp.arange(N) == i, 0.0, weights)).model
+        return -model.log_prob(jnp.asarray(X)[i])
+
+    return weights @ jax.vmap(without)(jnp.arange(N)) / weights.sum()
+
+
+def test_leave_one_out_is_within_a_square_of_refits():
+    errors = []
+    for n in (50, N):
+        weights = np.where(np.arange(N) < n, 1.0, 0.0)  # the first n points, in one shape
+        fit = xj.fit_mle(xj.Gamma, X, weights=weights)
+        found, exact = inference.leave_one_out(fit, X, weights), refits(weights)
+        # the optimism itself is of order 1 / n
+        assert abs(found - exact) < 0.05 * (exact - fit.cross_entropy)
+        errors.append(float(abs(found - exact)))
+    assert errors[1] < errors[0] / 4**2 * 3  # a factor of 16, of which chance may take 3
+
+
+def test_cross_validation_of_one_point_each_is_leaving_one_out():
+    found = inference.cross_validation(gamma(), X, jax.random.key(0), folds=N)
+    # starts and so the last digits differ
+    assert float(found) == pytest.approx(float(refits(np.ones(N))), rel=1e-9)
+
+
+def test_criteria_estimate_one_quantity():
+    fit = gamma()
+    optimism = float(inference.leave_one_out(fit, X) - fit.cross_entropy)
+    by_tic = float(inference.tic(fit, X) / (2 * N) - fit.cross_entropy)
+    assert optimism == pytest.approx(by_tic, rel=0.1)  # they agree to O(1/n²)
+    by_folds = inference.cross_validation(fit, X, jax.random.key(3))
+    # its own noise is of the order of the optimism, 2 / n
+    assert abs(float(by_folds - fit.cross_entropy)) < 5 * 2 / N
+
+
+def test_comparison_puts_the_best_first():
+    fits = {"normal": normal(), "gamma": gamma(), "exponential": exponential()}
+    found = inference.compare(fits)
+    values = np.array([float(fits[name].aic) for name in found.name])
+    assert found.name[0] == "gamma"
+    assert (np.diff(found.aic) > 0).all()
+    np.testing.assert_array_equal(found.aic, values)
+    weights = np.exp(-0.5 * (values - values[0]))
+    np.testing.assert_allclose(found.weight, weights / weights.sum(), rtol=1e-12)
+    assert repr(found).splitlines()[0] == "3 models of 200 observations"
+    assert repr(found).splitlines()[2].split()[0] == "gamma"
+    assert {len(column) for column in found.to_dict().values()} == {3}
+    assert "<td" in found._repr_html_()
+    short = xj.fit_mle(xj.Gamma(1.0, 1.0), X, max_steps=1)
+    assert repr(inference.compare({"gamma": gamma(), "short": short})).endswith("not converged: short")
+
+
+# summaries
+
+
+def test_a_summary_is_a_table():
+    fit, data, _ = golden("tmb_linreg")
+    table = inference.summary(fit, inference.sandwich_covariance(fit, data), level=0.9)
+    columns = table.to_dict()
+    assert columns["parameter"].tolist() == ["a", "b", "log_sigma"]
+    assert {column.shape for column in columns.values()} == {(3,)}
+    np.testing.assert_allclose(table.z, table.estimate / table.standard_error, rtol=1e-14)
+    np.testing.assert_allclose(table.p_value, 2 * scipy.stats.norm.sf(abs(table.z)), rtol=1e-12)
+    lines = repr(table).splitlines()
+    assert lines[0] == "Line fitted to 10 observations: converged"
+    assert lines[1].split() == ["estimate", "std.", "error", "z", "p", "90%", "interval"]
+    assert lines[-1].split()[0] == "log-likelihood"
+    assert "<table>" in table._repr_html_()
+    # a positive number is not tested for 0
+    positive = gamma().summary()
+    assert np.isnan(positive.z).all()
+    assert float(positive.aic) == float(gamma().aic)
+
+
+# refusals
+
+
+@pytest.mark.parametrize("name", ["aic", "aicc", "bic"])
+def test_criteria_need_data(name):
+    with pytest.raises(ValueError, match=rf"^{name}: found a fit to a known distribution, but .* fit_mle"):
+        getattr(inference, name)(projection())
+
+
+def test_weights_that_are_not_those_of_the_fit():
+    with pytest.raises(ValueError, match=r"^tic: found data that count 400 for a fit to 200 observations"):
+        inference.tic(gamma(), X, np.full(N, 2))
+    with pytest.raises(ValueError, match=r"^tic: found weights\[0\] = -1.0, but finite weights"):
+        inference.tic(gamma(), X, np.full(N, -1.0))
+
+
+def test_folds_and_keys():
+    with pytest.raises(ValueError, match=r"^cross_validation: found folds=1, but a whole number from 2 to the 200"):
+        inference.cross_validation(gamma(), X, jax.random.key(0), folds=1)
+    with pytest.raises(TypeError, match=r"^cross_validation: found key=0, but a random key is needed, as jax.random"):
+        inference.cross_validation(gamma(), X, 0)
+
+
+def test_a_fold_without_which_there_is_no_fit():
+    x = np.array([1.0, 1.0, 1.0, 2.0])
+    fit = xj.fit_mle(xj.Gamma, x)
+    with pytest.raises(RuntimeError, match=r"^Fit.check: found the status .* in 1 of 4 lanes"):
+        inference.cross_validation(fit, x, jax.random.key(0), folds=4)
+    inside = jax.jit(lambda fit, x: inference.cross_validation(fit, x, jax.random.key(0), folds=4))
+    assert np.isnan(inside(fit, x))
+
+
+def test_comparisons_that_cannot_be_made():
+    with pytest.raises(TypeError, match=r"^compare: found list, but fits by name are needed; write compare"):
+        inference.compare([gamma()])
+    with pytest.raises(TypeError, match=r"^compare: found an empty mapping, but fits"):
+        inference.compare({})
+    with pytest.raises(
+        ValueError, match=r"^compare: found 200 observations in 'a' and 50 in 'b', but the same .*; fit"
+    ):
+        inference.compare({"a": gamma(), "b": xj.fit_mle(xj.Gamma, X[:50])})
+
+
+def test_tables_need_numbers():
+    with pytest.raises(ValueError, match=r"^summary: found a fit that is being traced, but numbers .*; return the fit"):
+        jax.jit(lambda fit: inference.summary(fit).aic)(gamma())
