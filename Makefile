@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo losses test lint benchmark clean
 
 demo: .venv/experiments.installed
 	$(BIN)/python experiments/mle_is_kl_minimisation.py
+
+losses: .venv/experiments.installed
+	$(BIN)/python experiments/losses_are_cross_entropies.py
 
 test: .venv/dev.installed lint
 	$(BIN)/python -m pytest -n auto --dist loadfile
@@ -15,7 +18,7 @@ lint: .venv/dev.installed
 	$(BIN)/mypy
 
 benchmark: .venv/dev.installed
-	for script in first_call later_calls many_fits; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in first_call later_calls many_fits many_inferences mixture regression softmax; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean:
 	rm -rf .venv build dist *.egg-info

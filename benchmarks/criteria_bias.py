@@ -59,7 +59,7 @@ def estimates(family: type, source: Any, n: Any, count: int) -> dict[str, jax.Ar
 
 def main(repeats: int) -> None:
     names = ("optimism", "AIC/2n", "AICc/2n", "TIC/2n", "leave one out")
-    print(f"{'model':<13}{'data':<34}{'n':>5}{'other':>6} " + "".join(f"{name:>16}" for name in names))
+    print(f"{'model':<13}{'data':<34}{'n':>5}{'other':>6} " + "".join(f"{name:>20}" for name in names))
     for family, source in PAIRS:
         for n in SIZES:
             found = jax.tree.map(np.asarray, estimates(family, source, n, repeats))
@@ -67,7 +67,7 @@ def main(repeats: int) -> None:
             cells = [1000 * found[name][good] for name in names]
             print(
                 f"{family.__name__:<13}{source!s:<34}{n:>5}{(~good).sum():>6} "
-                + "".join(f"{f'{c.mean():.2f} ± {c.std() / np.sqrt(c.size):.2f}':>16}" for c in cells),
+                + "".join(f" {f'{c.mean():.4g} ± {c.std() / np.sqrt(c.size):.2g}':>19}" for c in cells),
                 flush=True,
             )
 

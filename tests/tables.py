@@ -78,6 +78,12 @@ st = scipy.stats
 # For each family: generic values, then regimes in which textbook formulas lose digits.
 ROWS = [
     *_rows(
+        xj.AsymmetricLaplace,
+        [((0.5, 1.2, 0.7), (-0.3, 2.0, 0.4)), ((100.0, 0.2, 0.05), (99.0, 0.3, 0.06))],
+        lambda loc, scale, k: st.laplace_asymmetric(np.sqrt(k / (1 - k)), loc, scale / np.sqrt(k * (1 - k))),
+        ref.asymmetric_laplace_kl,
+    ),
+    *_rows(
         xj.Bernoulli,
         [((0.3,), (0.6,)), ((1e-4,), (3e-4,)), ((0.999,), (0.99,))],
         st.bernoulli,

@@ -338,3 +338,31 @@ def test_standard_errors_over_the_range_of_float32(size):
     errors, moved = (xj.fit_mle(xj.Gamma, s * x).standard_errors() for s in (np.float32(1), np.float32(size)))
     # the gap closes to one rounding of the objective, where the estimates have half the digits
     assert float(moved.rate) == pytest.approx(float(errors.rate) / size, rel=1e-3)
+
+
+def ridge(model):
+    return -0.5 * 2.0 * model.predictors["loc"].coefficients["x"] @ model.predictors["loc"].coefficients["x"]
+
+
+def test_ridge_is_a_normal_prior():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(30, 3))
+    y = x @ np.array([1.0, -1.0, 0.5]) + rng.normal(size=30)
+    model = xj.Regression(xj.Normal(0.0, 1.0), loc=xj.Linear(intercept=False))
+    fit = xj.fit_map(model, (x, y), ridge, fixed=["scale"]).check()
+    found = fit.model.predictors["loc"].coefficients["x"]
+    precision = x.T @ x + 2.0 * np.eye(3)
+    # rounding
+    np.testing.assert_allclose(found, np.linalg.solve(precision, x.T @ y), rtol=1e-12)
+    # of the posterior
+    errors = fit.standard_errors().predictors["loc"].coefficients["x"]
+    np.testing.assert_allclose(errors, np.sqrt(np.diag(np.linalg.inv(precision))), rtol=1e-12)
+    plain = np.mean(0.5 * (y - x @ found) ** 2) + 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(fit.cross_entropy, plain, rtol=1e-12)
+    with pytest.raises(TypeError, match="sandwich_covariance: found a fit with a prior"):
+        xj.inference.sandwich_covariance(fit, (x, y))
+
+
+def test_map_needs_a_function():
+    with pytest.raises(TypeError, match="fit_map: found log_prior="):
+        xj.fit_map(xj.Normal, np.ones(3), xj.Normal(0.0, 1.0))

@@ -335,10 +335,6 @@ def test_components_that_are_the_same() -> None:
     assert "among weights" in str(fit)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the weights of components that became equal have a curvature of rounding, which takes any status",
-)
 def test_components_that_become_the_same_leave_the_weights_undetermined() -> None:
     # counts that vary less than those of one Poisson distribution: two that differ are no better
     counts = np.stack([np.random.default_rng(seed).binomial(10, 0.5, 30) for seed in range(4)]).astype(float)

@@ -42,6 +42,7 @@ def _bessel(order: float, k: Array) -> tuple[Array, Array, Array]:
     return level + jnp.log(integral), 2 * jnp.sin(0.5 * angle) ** 2, weights / integral[..., None]
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def log_bessel_i(order: float, k: Array) -> Array:
     """log(I(k) exp(−k)) of the given order, a multiple of ½, for k ≥ 0.
 
@@ -52,6 +53,7 @@ def log_bessel_i(order: float, k: Array) -> Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(jax.jit, static_argnums=0)
 def _log_bessel_integral(order: float, k: Array) -> Array:
     """log of I(k) exp(−k) / k^order, but for a constant."""
     return _bessel(order, k)[0]
@@ -63,6 +65,7 @@ def _(order: float, primals: tuple, tangents: tuple) -> tuple:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(jax.jit, static_argnums=0)
 def bessel_ratio(order: float, k: Array) -> Array:
     """I(k) of order + 1 over I(k) of the order, in [0, 1): the derivative of log(I(k) / k^order)."""
     # the mean of cos θ; as the mean of k sin² θ / (2 order + 1) it is a sum of positive terms
@@ -76,6 +79,7 @@ def _(order: float, primals: tuple, tangents: tuple) -> tuple:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(jax.jit, static_argnums=0)
 def bessel_ratio_complement(order: float, k: Array) -> Array:
     """1 − `bessel_ratio`, about (order + ½) / k for a large k: the mean of 1 − cos θ."""
     _, drop, weights = _bessel(order, k)
@@ -88,6 +92,7 @@ def _(order: float, primals: tuple, tangents: tuple) -> tuple:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(jax.jit, static_argnums=0)
 def bessel_ratio_slope(order: float, k: Array) -> Array:
     """The derivative of `bessel_ratio` in k: the variance of cos θ."""
     return _central_moment(order, k, 2)
@@ -115,6 +120,7 @@ def _bessel_slopes(order: float, k: Array, delta: Array, weights: np.ndarray) ->
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(jax.jit, static_argnums=0)
 def log_bessel_bregman(order: float, k: Array, delta: Array) -> Array:
     """F(k + delta) − F(k) − delta F′(k) ≥ 0 for F(k) = log(I(k) / k^order), without cancellation; k, k + delta ≥ 0."""
     near, mean = _bessel_slopes(order, k, delta, BREGMAN_WEIGHTS)
@@ -133,6 +139,7 @@ def _(order: float, primals: tuple, tangents: tuple) -> tuple:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(jax.jit, static_argnums=0)
 def bessel_ratio_rise(order: float, k: Array, delta: Array) -> Array:
     """`bessel_ratio`(k + delta) − `bessel_ratio`(k), without cancellation."""
     near, mean = _bessel_slopes(order, k, delta, WEIGHTS)

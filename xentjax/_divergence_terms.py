@@ -45,6 +45,7 @@ def _tangent(like: Array, *parts: tuple[Callable[[], Array], Array | SymbolicZer
 
 
 @jax.custom_jvp
+@jax.jit
 def deformed_log(y: Array, c: Array) -> Array:
     """(eᶜʸ − 1) / c, and y at c = 0: with y = log r the power function (rᶜ − 1) / c."""
     x = c * y
@@ -90,6 +91,7 @@ def nothing(x: Array) -> Array:
 
 
 @jax.custom_jvp
+@jax.jit
 def power_term(p: Array, q: Array, a: Array) -> Array:
     """[a p + (1 − a) q − pᵃ q¹⁻ᵃ] / (a (1 − a)) ≥ 0, one term of a power divergence of any order a (a scalar).
 
@@ -138,6 +140,7 @@ power_term.defjvp(_power_term_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
+@jax.jit
 def log_to_total(p: Array, total: Array, gap: Array) -> Array:
     """log(p / total), given also gap = total − p as a sum that did not cancel."""
     s = quotient(gap, p)
@@ -164,6 +167,7 @@ def _mixture(ps: Array, weights: Array) -> tuple[Array, Array, Array, Array]:
 
 
 @jax.custom_jvp
+@jax.jit
 def mixture_term(ps: Array, weights: Array) -> Array:
     """Σ wᵢ (pᵢ log(pᵢ / m) − pᵢ + m) ≥ 0 over the leading axis, with m = Σ wᵢ pᵢ; exactly 0 where all pᵢ are equal."""
     w, mixed, gap, present = _mixture(ps, weights)

@@ -56,6 +56,7 @@ def _shifted(a: Array) -> tuple[Array, Array, Array]:
 
 
 @jax.custom_jvp
+@jax.jit
 def log_gamma_gap(a: Array) -> Array:
     """log Γ(a) − (a log a − a), for a > 0: what Stirling's leading terms leave, about ½ log(2π / a).
 
@@ -101,6 +102,7 @@ def _stirling(z: Array) -> Array:
 
 
 @jax.custom_jvp
+@jax.jit
 def digamma_gap(a: Array) -> Array:
     """log a − ψ(a) > 0, for a > 0: about 1 / (2a). Derivative: −`trigamma_gap`."""
     small, z, low = _shifted(a)
@@ -117,6 +119,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def trigamma_gap(a: Array) -> Array:
     """ψ′(a) − 1 / a > 0, for a > 0: about 1 / (2a²). Derivative: −`tetragamma_gap`."""
     small, z, low = _shifted(a)
@@ -186,6 +189,7 @@ def _integrate(f: Callable[[Array], Array], a: Array, delta: Array) -> tuple[Arr
 
 
 @jax.custom_jvp
+@jax.jit
 def log_gamma_bregman(a: Array, delta: Array) -> Array:
     """S(a + delta) − S(a) − delta S′(a) ≥ 0 for S = `log_gamma_gap`, without cancellation.
 
@@ -206,6 +210,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def digamma_gap_drop(a: Array, delta: Array) -> Array:
     """`digamma_gap`(a) − `digamma_gap`(a + delta), without cancellation: the integral of `trigamma_gap` between."""
     near, values = _integrate(trigamma_gap, a, delta)

@@ -40,7 +40,11 @@ def polynomial(coefficients: Sequence[float], x: Array) -> Array:
     return total
 
 
+# Functions with derivative rules of their own are jitted inside: used all over, they are traced once for each shape.
+
+
 @jax.custom_jvp
+@jax.jit
 def linear_minus_log(s: Array, ratio: Array) -> Array:
     """s − log(ratio), where ratio = 1 + s is given too; ≥ 0, and 0 only at s = 0.
 
@@ -74,6 +78,7 @@ def xlog1py(x: Array, y: Array) -> Array:
 
 
 @jax.custom_jvp
+@jax.jit
 def expm1_minus(x: Array) -> Array:
     """exp(x) − 1 − x ≥ 0, without cancellation near 0."""
     near = jnp.abs(x) < 0.5
@@ -98,6 +103,7 @@ def expm1_ratio(x: Array) -> Array:
 
 
 @jax.custom_jvp
+@jax.jit
 def log1mexp(x: Array) -> Array:
     """log(1 − exp(x)) for x ≤ 0; −inf at 0."""
     near = x > -0.7
@@ -111,6 +117,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def log_ratio(p: Array, q: Array) -> Array:
     """log(p / q) for positive p and q, accurate when they are close."""
     s = (p - q) / q
@@ -126,6 +133,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def quotient(x: Array, y: Array) -> Array:
     """x / y, whose derivatives form no powers of y, which leave the range of floats before y does."""
     return x / y
@@ -139,6 +147,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def relative_difference(q: Array, p: Array) -> Array:
     """(q − p) / q, whose derivative does not form q², which leaves the range of floats before q does."""
     return (q - p) / q
@@ -151,6 +160,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def relative_entropy_term(p: Array, q: Array) -> Array:
     """p log(p / q) − p + q ≥ 0: one term of a Kullback–Leibler divergence.
 

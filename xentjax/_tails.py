@@ -22,6 +22,7 @@ from xentjax._numerics import EULER_GAMMA, HALF_LOG_2PI, expm1_minus, linear_min
 # float32 the derivative of log_ndtr at −10000 is 2981.
 
 
+@jax.jit
 def log_normal_tails(z: Array) -> tuple[Array, Array]:
     """log Φ(z) and log Φ(−z).
 
@@ -42,6 +43,7 @@ def in_order(lower: Array, small: Array) -> tuple[Array, Array]:
     return jnp.where(lower, small, other), jnp.where(lower, other, small)
 
 
+@jax.jit
 def log_gamma_tails(a: Array, x: Array) -> tuple[Array, Array]:
     """log P(a, x) and log Q(a, x), the regularised incomplete gamma functions, for a > 0 and x ≥ 0.
 
@@ -100,6 +102,7 @@ def _log_gamma_tails_short(a: Array, x: Array) -> tuple[Array, Array]:
 
 
 @jax.custom_jvp
+@jax.jit
 def _excess(a: Array, b: Array, x: Array, y: Array) -> Array:
     """a y − b x = a − (a + b) x, from the smaller of x and y, in twice the working precision.
 
@@ -131,6 +134,7 @@ def _product(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 @jax.custom_jvp
+@jax.jit
 def _binomial_divergence(a: Array, b: Array, x: Array, y: Array) -> Array:
     """a log(a / (n x)) + b log(b / (n y)) ≥ 0 with n = a + b."""
     excess, n = _excess(a, b, x, y), a + b
@@ -148,6 +152,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def _log_share(a: Array, b: Array, x: Array, y: Array, excess: Array) -> Array:
     """log(a / (n x)) = log1p(excess / (n x)), n = a + b."""
     s = excess / ((a + b) * x)
@@ -161,6 +166,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     return _log_share(*primals), (b / a * da - db) / (a + b) - 0.5 * (dx - dy) / x
 
 
+@jax.jit
 def log_beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array]:
     """log I_x(a, b) and log I_y(b, a), the regularised incomplete beta functions, for a, b > 0 and y = 1 − x.
 

@@ -20,6 +20,7 @@ def _tilted(t: Array) -> tuple[Array, Array, Array, Array]:
 
 
 @jax.custom_jvp
+@jax.jit
 def log_mean_exp(t: Array) -> Array:
     """log((exp(t) − 1) / t), the logarithm of the mean of exp(t x) over x in [0, 1]. Derivative: `tilted_mean`."""
     near, far, _, terms = _tilted(t)
@@ -34,6 +35,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def tilted_mean(t: Array) -> Array:
     """The mean of x in [0, 1] with a density proportional to exp(t x). Derivative: `tilted_variance`."""
     near, far, nodes, terms = _tilted(t)
@@ -71,6 +73,7 @@ def _tilted_variances(t: Array, delta: Array, weights: np.ndarray) -> tuple[Arra
 
 
 @jax.custom_jvp
+@jax.jit
 def log_mean_exp_bregman(t: Array, delta: Array) -> Array:
     """M(t + delta) − M(t) − delta M′(t) ≥ 0 for M = `log_mean_exp`, without cancellation."""
     near, mean = _tilted_variances(t, delta, BREGMAN_WEIGHTS)
@@ -88,6 +91,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
+@jax.jit
 def tilted_mean_rise(t: Array, delta: Array) -> Array:
     """`tilted_mean`(t + delta) − `tilted_mean`(t), without cancellation."""
     near, mean = _tilted_variances(t, delta, WEIGHTS)

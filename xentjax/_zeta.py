@@ -1,5 +1,6 @@
 """The Hurwitz zeta function."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.lax import stop_gradient
@@ -10,6 +11,7 @@ _CORRECTIONS = [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 
                 -3617 / 10670622842880000]  # fmt: skip
 
 
+@jax.jit
 def log_hurwitz_zeta(s: Array, q: Array) -> Array:
     """log ζ(s, q) = log Σ (q + n)^−s over n = 0, 1, ..., for 1 < s ≤ 100 and q > 0.
 

@@ -1,5 +1,6 @@
 """Families of distributions, one file each."""
 
+from xentjax.families.asymmetric_laplace import AsymmetricLaplace
 from xentjax.families.bernoulli import Bernoulli
 from xentjax.families.beta import Beta
 from xentjax.families.beta_binomial import BetaBinomial
@@ -49,6 +50,7 @@ from xentjax.families.poisson import Poisson
 from xentjax.families.rayleigh import Rayleigh
 from xentjax.families.skew_normal import SkewNormal
 from xentjax.families.student_t import StudentT
+from xentjax.families.tweedie import Tweedie
 from xentjax.families.uniform import Uniform
 from xentjax.families.von_mises import VonMises
 from xentjax.families.von_mises_fisher import VonMisesFisher
@@ -58,6 +60,7 @@ from xentjax.families.wrapped_cauchy import WrappedCauchy
 from xentjax.families.zeta import Zeta
 
 __all__ = [
+    "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
     "BetaBinomial",
@@ -107,6 +110,7 @@ __all__ = [
     "Rayleigh",
     "SkewNormal",
     "StudentT",
+    "Tweedie",
     "Uniform",
     "VonMises",
     "VonMisesFisher",

@@ -10,9 +10,9 @@ from jax import Array
 
 from xentjax.families.family import show
 from xentjax.models.predictors import Linear
-from xentjax.models.starts import started
+from xentjax.models.starts import FromData, started
 from xentjax.parameters import declared, named_leaves, replace_leaves
-from xentjax.records import record, static, unnamed
+from xentjax.records import aside, record, static, unnamed
 from xentjax.sources import Empirical
 from xentjax.statistics import weighted_mean
 from xentjax.supports import Support
@@ -49,6 +49,7 @@ class Regression:
     of: Any = unnamed()
     predictors: Any = unnamed()
     columns: tuple[tuple[str, str], ...] = static(())
+    place: Any = aside(FromData)  # of what is predicted: None once it was taken out of the model
 
     def __init__(self, of: Any, /, **predictors: Any) -> None:
         if not predictors or not hasattr(of, "log_prob"):
@@ -64,10 +65,10 @@ class Regression:
                 )
         columns = tuple(sorted((name, p) for name, p in predictors.items() if isinstance(p, str)))
         functions = {name: p for name, p in predictors.items() if not isinstance(p, str)}
-        self._put(of, functions, columns)
+        self._put(of, functions, columns, FromData)
 
-    def _put(self, of: Any, predictors: dict, columns: tuple) -> "Regression":
-        for name, value in (("of", of), ("predictors", predictors), ("columns", columns)):
+    def _put(self, of: Any, predictors: dict, columns: tuple, place: Any) -> "Regression":
+        for name, value in (("of", of), ("predictors", predictors), ("columns", columns), ("place", place)):
             object.__setattr__(self, name, value)
         return self
 
@@ -98,7 +99,7 @@ class Regression:
         }
         # what is predicted is no parameter of its own
         hollow = [None if leaf.name in predicted else leaf.value for leaf in named_leaves(marginal)]
-        return object.__new__(Regression)._put(replace_leaves(marginal, hollow), predictors, self.columns)
+        return object.__new__(Regression)._put(replace_leaves(marginal, hollow), predictors, self.columns, None)
 
     def _marginal(self, x: Any, responses: Empirical) -> Any:
         """The model of y near the minimum without covariates."""
@@ -143,6 +144,11 @@ class Regression:
 
     def _filled(self, eta: Mapping[str, Array], x: Any) -> Any:
         """The model of y with the predicted parameters in their places."""
+        if self.place is FromData:
+            raise ValueError(
+                f"Regression: found {self!r}, whose start was not computed yet, but values are needed; fit it, or call "
+                "regression.start(Empirical((x, y)))."
+            )
         leaves, structure = jax.tree_util.tree_flatten_with_path(self.of, is_leaf=lambda leaf: leaf is None)
         columns, values = dict(self.columns), []
         for path, value in leaves:

@@ -51,8 +51,8 @@ class Truncated(Family):
     def __post_init__(self) -> None:
         if any(isinstance(end, jax.core.Tracer) for end in (self.low, self.high)):
             raise TypeError(
-                "Truncated: found a traced end, but numbers are needed, which are part of the structure; an end for each "
-                "observation is the entry of Censored."
+                "Truncated: found a traced end, but numbers are needed, which are part of the structure; an end for "
+                "each observation is the entry of Censored."
             )
         object.__setattr__(self, "low", float(self.low))
         object.__setattr__(self, "high", float(self.high))
