@@ -1,5 +1,6 @@
 """Laws that hold in every test: no silent promotion of ranks or types, no key used twice, no warning."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,10 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
 # frames of JAX's own in a traceback hide the line at fault
 jax.config.update("jax_traceback_filtering", "remove_frames")
+
+
+# programs are kept, by the million objects: the collector would visit them again and again
+gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(params=["float32", "float64"])

@@ -271,3 +271,33 @@ def test_profile_intervals_are_those_of_the_likelihood():
             held = xj.fit_mle(fit.model, (X, COUNTS), fixed={name: end})
             # the quantile of χ²₁ at 0.95; an end is found to a tenth of √eps, where the ratio's slope is about 4
             np.testing.assert_allclose(2 * (fit.log_likelihood - held.log_likelihood), 3.841458820694124, rtol=1e-8)
+
+
+def test_a_fit_asks_for_its_own_columns():
+    model = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear()), (X, COUNTS)).model
+    assert np.isfinite(model.at({"dose": 1.0, "age": 40.0, "unused": 3.0}).rate)
+    with pytest.raises(ValueError, match="found no column 'age' among dose"):
+        model.at({"dose": 1.0})
+    array = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear()), (BOTH, COUNTS)).model
+    with pytest.raises(ValueError, match="found 1 covariates in 'x' for 2 coefficients"):
+        array.at(jnp.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ({0: X["age"], 1: X["dose"]}, COUNTS, "found columns with the names 0, 1"),
+        (X | {"dose": np.append(np.inf, X["dose"][1:])}, COUNTS, r"found data\[0\] = .* finite covariates are needed"),
+        (X, np.append(-1.0, COUNTS[1:]), r"found data\[0\] = .* each response must be a whole number ≥ 0"),
+        (X, COUNTS[:, None], "a log-density of shape"),
+        (X, np.ones(N) * np.nan, "numbers are needed"),
+    ],
+)
+def test_bad_data(x, y, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear()), (x, y))
+
+
+def test_a_class_without_a_start_asks_for_an_instance():
+    with pytest.raises(TypeError, match="found the class Ordinal, whose structure the data do not determine"):
+        xj.Regression(xj.Ordinal, loc=xj.Linear(intercept=False))

@@ -348,13 +348,23 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any)
 
 def _explain_points(caller: str, name: str, source: Empirical, start: Any) -> None:
     """An error for the first observation that the model excludes where it starts."""
+    counted = np.full(num_points(source.data), True) if source.weights is None else np.asarray(source.weights) > 0
     values = np.asarray(jax.vmap(start.log_prob)(source.data))
-    counted = np.full(values.shape, True) if source.weights is None else np.asarray(source.weights) > 0
-    bad = np.flatnonzero(counted & ~np.isfinite(values))
-    if values.ndim == 1 and bad.size:
-        point = jax.tree.map(lambda leaf: np.asarray(leaf)[bad[0]], source.data)
+    bad, needed = ~np.isfinite(values.reshape(len(counted), -1)).all(1), "a finite one is needed"
+    if hasattr(start, "predictors"):  # one of its parts may be at fault for all
+        covariates, response = source.data
+        infinite = [~np.isfinite(np.asarray(x)).reshape(len(counted), -1).all(1) for x in jax.tree.leaves(covariates)]
+        support = _support(start.of)
+        excluded = None if support is None else ~np.asarray(support.contains(response))
+        if np.any(infinite):
+            bad, needed = np.any(infinite, 0), "finite covariates are needed"
+        elif excluded is not None and excluded.any():
+            bad, needed = excluded, f"each response must be {support}"
+    rows = np.flatnonzero(counted & bad)
+    if 0 < rows.size < counted.sum():  # where all are bad, the start is at fault
+        point = jax.tree.map(lambda leaf: np.asarray(leaf)[rows[0]], source.data)
         raise ValueError(
-            f"{caller}: found data[{bad[0]}] = {point}, at which the log-density of {name} is {values[bad[0]]} where "
-            f"the fit starts, as at {bad.size} of {values.size} observations, but a finite one is needed; correct or "
-            "drop it, choose a model that allows it, or start from other values."
+            f"{caller}: found data[{rows[0]}] = {point}, at which the log-density of {name} is {values[rows[0]]} where "
+            f"the fit starts, one of {rows.size} such observations of {values.shape[0]}, but {needed}; correct or drop "
+            "it, choose a model that allows it, or start from other values."
         )

@@ -44,7 +44,16 @@ class Penalized:
 
     def __init__(self, plain: Callable[[Any], Array], log_prior: Callable[[Any], Array], total: Array) -> None:
         self.plain = plain
-        self.penalty = lambda free: -log_prior(free) / total.astype(log_prior(free).dtype)
+
+        def penalty(free: Any) -> Array:
+            value = jnp.asarray(log_prior(free))
+            if value.ndim:
+                raise ValueError(
+                    f"fit_map: found a log_prior of shape {value.shape}, but a scalar is needed; sum over parameters."
+                )
+            return -value / total.astype(value.dtype)
+
+        self.penalty = penalty
 
     def __call__(self, free: Any) -> Array:
         return self.plain(free) + self.penalty(free)

@@ -75,7 +75,13 @@ def _of_point(constrain: Callable, free: dict, names: list, groups: list, consta
     def term(values: Array) -> Array:
         *parts, own = jnp.split(values, np.cumsum([e.shape[0] for e in etas])) if etas else (values,)
         given = {name: part.reshape(shapes[name].shape) for name, part in zip(names, parts, strict=True)}
-        return -constrain(free | unravel_constants(own)).log_prob_given(held | given, x)
+        found = -constrain(free | unravel_constants(own)).log_prob_given(held | given, x)
+        if found.ndim:
+            raise ValueError(
+                f"fit: found a log-density of shape {found.shape} for one pair (x, y), but a scalar is needed; give "
+                "one response for each observation: y.ravel() for a family of numbers, a label for a Categorical."
+            )
+        return found
 
     def value_and_slope(values: Array) -> tuple[Array, tuple[Array, Array]]:
         value, slope = jax.value_and_grad(term)(values)

@@ -37,7 +37,7 @@ def _numbers_to_arrays(instance: Any) -> None:
         if "support" not in field.metadata:
             continue
         value = getattr(instance, field.name)
-        if inspect.isclass(value) or value is None:  # to be computed from data, or predicted
+        if inspect.isclass(value) or (value is None and field.default is None):  # from data, or predicted
             continue
         try:
             object.__setattr__(instance, field.name, as_float(value))

@@ -62,6 +62,15 @@ def check_single(caller: str, fit: Any) -> None:
         )
 
 
+def check_likelihood(caller: str, fit: Any) -> None:
+    """An error for a fit that maximises something else."""
+    if getattr(fit, "log_prior", None) is not None:
+        raise TypeError(
+            f"{caller}: found a fit with a prior, but one that maximises the likelihood alone is needed; use fit_mle, "
+            "or fit.standard_errors() and delta, which describe the posterior."
+        )
+
+
 def curvature_of(caller: str, fit: Any) -> Array:
     """The curvature [m, m] of one fit."""
     check_single(caller, fit)
@@ -94,11 +103,7 @@ def arrays(caller: str, data: Any, weights: Any) -> Empirical:
 def observed(caller: str, fit: Any, data: Any, weights: Any) -> Empirical:
     """The data of a fit: as `arrays`, and outside jit an error for another number of observations than the fit had."""
     check_single(caller, fit)
-    if getattr(fit, "log_prior", None) is not None:
-        raise TypeError(
-            f"{caller}: found a fit with a prior, but one that maximises the likelihood alone is needed; use fit_mle, "
-            "or fit.standard_errors() and delta, which describe the posterior."
-        )
+    check_likelihood(caller, fit)
     total = fit._observations(caller)
     source = arrays(caller, data, weights)
     # float32 sums of many weights differ in the last digits

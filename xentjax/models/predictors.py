@@ -107,13 +107,22 @@ class Linear:
         """The covariates that count, by name."""
         if not isinstance(x, dict):
             if self.columns or self.offset is not None:
-                known = [*self.columns, *([self.offset] if self.offset else [])]
+                used = [*self.columns, *([self.offset] if self.offset else [])]
                 raise ValueError(
-                    f"Linear: found covariates without names for the columns {', '.join(known)}, but a dict of columns "
+                    f"Linear: found covariates without names for the columns {', '.join(used)}, but a dict of columns "
                     "is needed, as in fit_mle(model, ({'age': age, 'dose': dose}, y))."
                 )
-            return {"x": as_float(x)}
-        names = self.columns or tuple(name for name in x if name != self.offset)
+            return {"x": self._checked("x", as_float(x))}
+        if not all(isinstance(name, str) for name in x):
+            raise TypeError(
+                f"Linear: found columns with the names {', '.join(map(repr, x))}, but names are strings; write for "
+                "example {str(name): column for name, column in x.items()}."
+            )
+        names = self.columns
+        if not names and isinstance(self.coefficients, dict):  # all columns means those of the fit
+            names = tuple(name for name in self.coefficients if name != INTERCEPT)
+        elif not names:
+            names = tuple(name for name in x if name != self.offset)
         missing = [name for name in (*names, self.offset) if name is not None and name not in x]
         if missing:
             raise ValueError(
@@ -125,7 +134,17 @@ class Linear:
                 "Linear: found a column of the name 'intercept', but that is the name of the constant; rename the "
                 "column, or leave it out where it holds ones."
             )
-        return {name: as_float(x[name]) for name in names}
+        return {name: self._checked(name, as_float(x[name])) for name in names}
+
+    def _checked(self, name: str, column: Array) -> Array:
+        """The column; an error where it has not as many entries as there are coefficients."""
+        own = self.coefficients.get(name) if isinstance(self.coefficients, dict) else None
+        if own is not None and column.ndim and jnp.shape(own)[-1:] != column.shape[-1:]:
+            raise ValueError(
+                f"Linear: found {column.shape[-1]} covariates in {name!r} for {jnp.shape(own)[-1]} coefficients, but "
+                "as many are needed; give those of one observation, for many jax.vmap(model.at)(xs)."
+            )
+        return column
 
     def start(self, x: Any, weights: Any, support: Support, value: Array) -> "Linear":
         """With what is still open: units from the covariates [n, ...], the intercept from the parameter's own value."""

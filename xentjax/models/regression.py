@@ -38,9 +38,9 @@ class Regression:
     >>> y = jnp.array([1.0, 3.0, 2.0, 6.0, 11.0])
     >>> fit = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear()), (x, y))
     >>> round(fit.model.predictors["rate"].coefficients["dose"].item(), 4)
-    0.5546
+    0.5661
     >>> fit.model.at({"dose": 2.0})
-    Poisson(rate=3.6...)
+    Poisson(rate=3.4...)
 
     See also: `statsmodels.GLM`, one parameter of one exponential family; gamlss in R, in which μ, σ, ν and τ can have
     predictors.
@@ -52,6 +52,11 @@ class Regression:
     place: Any = aside(FromData)  # of what is predicted: None once it was taken out of the model
 
     def __init__(self, of: Any, /, **predictors: Any) -> None:
+        if inspect.isclass(of) and hasattr(of, "log_prob") and not hasattr(of, "start"):
+            raise TypeError(
+                f"Regression: found the class {of.__name__}, whose structure the data do not determine, but an "
+                f"instance is needed, as in Regression({of.__name__}(...), ...)."
+            )
         if not predictors or not hasattr(of, "log_prob"):
             raise TypeError(
                 f"Regression: found {of!r} with {len(predictors)} predictors, but a model of y and the predictor of at "
@@ -83,6 +88,8 @@ class Regression:
                 "fit_mle(Regression(Normal, loc=Linear()), (x, y))."
             )
         x, y = source.data
+        taken = {column for _, column in self.columns}
+        own = {name: column for name, column in x.items() if name not in taken} if isinstance(x, dict) else x
         marginal = self._marginal(x, Empirical(y, source.weights))
         known = {leaf.name: (leaf.support, leaf.value) for leaf in named_leaves(marginal) if leaf.is_parameter}
         # what only a predictor gives a value
@@ -94,7 +101,7 @@ class Regression:
                 f"{', '.join(known)}; use one of these names."
             )
         predictors = {
-            name: p.start(x, source.weights, *known[name]) if hasattr(p, "start") else p
+            name: p.start(own, source.weights, *known[name]) if hasattr(p, "start") else p
             for name, p in self.predictors.items()
         }
         # what is predicted is no parameter of its own
