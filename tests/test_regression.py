@@ -279,7 +279,7 @@ def test_a_fit_asks_for_its_own_columns():
     with pytest.raises(ValueError, match="found no column 'age' among dose"):
         model.at({"dose": 1.0})
     array = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear()), (BOTH, COUNTS)).model
-    with pytest.raises(ValueError, match="found 1 covariates in 'x' for 2 coefficients"):
+    with pytest.raises(ValueError, match="found 1 numbers in the column 'x' for 2 coefficients"):
         array.at(jnp.ones(1))
 
 

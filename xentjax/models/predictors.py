@@ -90,6 +90,7 @@ class Linear:
             )
         eta = self._constant()
         for name, column in self._used(x).items():
+            self._check_size(name, column)
             eta = eta + _product(column - self._center(name), self.coefficients[name])
         return eta if self.offset is None else eta + as_float(x[self.offset])
 
@@ -112,7 +113,7 @@ class Linear:
                     f"Linear: found covariates without names for the columns {', '.join(used)}, but a dict of columns "
                     "is needed, as in fit_mle(model, ({'age': age, 'dose': dose}, y))."
                 )
-            return {"x": self._checked("x", as_float(x))}
+            return {"x": as_float(x)}
         if not all(isinstance(name, str) for name in x):
             raise TypeError(
                 f"Linear: found columns with the names {', '.join(map(repr, x))}, but names are strings; write for "
@@ -134,17 +135,16 @@ class Linear:
                 "Linear: found a column of the name 'intercept', but that is the name of the constant; rename the "
                 "column, or leave it out where it holds ones."
             )
-        return {name: self._checked(name, as_float(x[name])) for name in names}
+        return {name: as_float(x[name]) for name in names}
 
-    def _checked(self, name: str, column: Array) -> Array:
-        """The column; an error where it has not as many entries as there are coefficients."""
-        own = self.coefficients.get(name) if isinstance(self.coefficients, dict) else None
-        if own is not None and column.ndim and jnp.shape(own)[-1:] != column.shape[-1:]:
+    def _check_size(self, name: str, column: Array) -> None:
+        """An error for a column that has not as many entries as there are coefficients."""
+        own = jnp.shape(self.coefficients[name])[-1:]
+        if column.ndim and own != column.shape[-1:]:
             raise ValueError(
-                f"Linear: found {column.shape[-1]} covariates in {name!r} for {jnp.shape(own)[-1]} coefficients, but "
-                "as many are needed; give those of one observation, for many jax.vmap(model.at)(xs)."
+                f"Linear: found {column.shape[-1]} numbers in the column {name!r} for {own[0] if own else 1} "
+                "coefficients, but as many are needed, those of one observation; for many jax.vmap(model.at)(xs)."
             )
-        return column
 
     def start(self, x: Any, weights: Any, support: Support, value: Array) -> "Linear":
         """With what is still open: units from the covariates [n, ...], the intercept from the parameter's own value."""
