@@ -366,3 +366,27 @@ def test_ridge_is_a_normal_prior():
 def test_map_needs_a_function():
     with pytest.raises(TypeError, match="fit_map: found log_prior="):
         xj.fit_map(xj.Normal, np.ones(3), xj.Normal(0.0, 1.0))
+
+
+def loc_about_zero(model):
+    return xj.Normal(0.0, 0.1).log_prob(model.loc)
+
+
+def low_about_zero(model):
+    return xj.Normal(0.0, 0.1).log_prob(model.low)
+
+
+def scale_about_one(model):
+    return xj.InverseGamma(3.0, 2.0).log_prob(model.scale)
+
+
+def test_a_prior_moves_what_the_likelihood_alone_decides():
+    # equal observations have no maximum, but a mode: (b + Σ(x − loc)² / 2...) of an inverse gamma at scale itself
+    fit = xj.fit_map(xj.Normal(0.0, 1.0), np.full(3, 2.0), scale_about_one).check()
+    # d/ds of −3 log s − 4 log s − 2/s is 0
+    np.testing.assert_allclose([fit.model.loc, fit.model.scale], [2.0, 2 / 7], rtol=1e-9)
+    moved = jax.grad(lambda x: xj.fit_map(xj.Laplace(0.0, 1.0), x, loc_about_zero, fixed=["scale"]).model.loc)
+    # three observations on one side pull alike, wherever they are
+    np.testing.assert_allclose(moved(jnp.array([1.0, 2.0, 3.5])), 0.0, atol=1e-12)
+    with pytest.raises(TypeError, match="fit_map: found Uniform, whose low, high a fit puts at the ends"):
+        xj.fit_map(xj.Uniform, np.array([1.0, 2.0, 3.0]), low_about_zero)

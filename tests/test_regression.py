@@ -301,3 +301,49 @@ def test_bad_data(x, y, message):
 def test_a_class_without_a_start_asks_for_an_instance():
     with pytest.raises(TypeError, match="found the class Ordinal, whose structure the data do not determine"):
         xj.Regression(xj.Ordinal, loc=xj.Linear(intercept=False))
+
+
+def test_only_columns_that_are_used_are_alternatives():
+    # an image beside the numbers that are used
+    x = X | {"image": np.ones((N, 2, 2))}
+    used = xj.Regression(xj.Categorical(jnp.zeros(3)), logits=xj.Linear(["dose"]))
+    plain = xj.fit_mle(used, (X, CLASSES)).cross_entropy
+    assert xj.fit_mle(used, (x, CLASSES)).cross_entropy == plain
+
+
+def test_a_column_that_is_a_parameter_is_a_covariate_where_it_is_named():
+    x = {"dose": X["dose"], "n": np.full(N, 9.0) + np.arange(N) % 3}
+    model = xj.Regression(xj.Binomial, total_count="n", probs=xj.Linear(["n", "dose"]))
+    assert set(model.start(xj.Empirical((x, COUNTS))).predictors["probs"].coefficients) == {"n", "dose", "intercept"}
+    model = xj.Regression(xj.Binomial, total_count="n", probs=xj.Linear())
+    assert set(model.start(xj.Empirical((x, COUNTS))).predictors["probs"].coefficients) == {"dose", "intercept"}
+
+
+@pytest.mark.parametrize(("link", "relative"), [(None, True), (xj.links.log, True), (xj.links.identity, False)])
+def test_coefficients_have_no_units_where_they_move_a_logarithm(link, relative):
+    model = xj.Regression(xj.Poisson, rate=xj.Linear(["dose"], link=link))
+    assert model.start(xj.Empirical((X, COUNTS))).predictors["rate"].support.relative == relative
+
+
+def test_far_out_links_have_derivatives():
+    for link, eta in ((xj.links.cloglog, -800.0), (xj.links.loglog, 800.0), (xj.links.cloglog, -40.0)):
+        # log(p / (1 − p)) is ∓η there
+        assert jax.grad(link.logit)(eta) == 1
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "message"),
+    [
+        (jnp.ones(2), "a dict by column is needed"),
+        ({"dose": 1.0}, "found coefficients of dose, but those of dose, intercept are needed"),
+        ({"intercept": 1.0}, "found coefficients of intercept, but those of dose, intercept are needed"),
+    ],
+)
+def test_coefficients_to_start_from_are_checked(coefficients, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear(["dose"], coefficients=coefficients)), (X, COUNTS))
+
+
+def test_names_to_hold_need_values():
+    with pytest.raises(ValueError, match=r"names to hold without values, \['scale'\]"):
+        xj.fit_mle(xj.Regression(xj.Normal, loc=xj.Linear()), (X, NUMBERS), fixed=["scale"])

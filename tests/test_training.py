@@ -113,3 +113,13 @@ def test_messages(more, error, message):
 def test_a_training_that_leaves_the_numbers_says_so():
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
         list(train(xj.Normal(0.0, 1.0), X[:, 0], optax.sgd(1e300), KEY, batch_size=SIZE, num_steps=40, every=10))
+
+
+def test_what_a_fit_refuses_training_refuses():
+    with pytest.raises(ValueError, match=r"train: found data\[0\] = -1.0"):
+        train(xj.Exponential, np.array([-1.0, 2.0, 3.0]), ADAM, KEY, batch_size=2, num_steps=5)
+    with pytest.raises(FloatingPointError, match="parameters after them that are no numbers"):
+        list(train(xj.Normal(0.0, 1.0), X[:, 0], optax.sgd(np.inf), KEY, batch_size=SIZE, num_steps=1))
+    (state,) = states(MODEL, 20)
+    with pytest.raises(ValueError, match="for a training that goes on"):
+        states(state, 40, fixed=["logits.in"])

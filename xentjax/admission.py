@@ -70,10 +70,15 @@ def _check_model(caller: str, model: Any) -> None:
             f"{caller}: found a {type(model).__name__} as the model, but an object with log_prob is needed; "
             f"the model comes first, as in {caller}(Gamma, ...)."
         )
-    if inspect.isclass(model) and not hasattr(model, "start"):
+    if is_open(model) and not hasattr(model, "start"):
+        name = (
+            model.__name__
+            if inspect.isclass(model)
+            else next(leaf.__name__ for leaf in jax.tree.leaves(model) if inspect.isclass(leaf))
+        )
         raise TypeError(
-            f"{caller}: found the class {model.__name__}, which computes no start from data; "
-            f"pass an instance with starting values, as in {caller}({model.__name__}(...), ...)."
+            f"{caller}: found the class {name}, which computes no start from data; "
+            f"pass an instance with starting values, as in {caller}({name}(...), ...)."
         )
     if not is_open(model):
         _check_instance(caller, model)
@@ -112,8 +117,15 @@ def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
         return
     if isinstance(fixed, str):
         raise TypeError(f"{caller}: found fixed={fixed!r}, but a collection of names is needed; write [{fixed!r}].")
-    if is_open(model) and not inspect.isclass(model):
-        return  # its parameters are known once it is started
+    if is_open(model) and not inspect.isclass(model):  # its parameters are known once it is started
+        given = {leaf.name for leaf in named_leaves(model) if leaf.is_parameter}
+        unknown = [] if isinstance(fixed, Mapping) else [name for name in fixed if name not in given]
+        if unknown:
+            raise ValueError(
+                f"{caller}: found names to hold without values, {unknown}, which the {type(model).__name__} to start "
+                f"from does not give; write fixed={{{unknown[0]!r}: value}}."
+            )
+        return
     if not inspect.isclass(model):
         check_names(caller, model, fixed)
         supports: dict[str, Support | None] = {leaf.name: leaf.support for leaf in named_leaves(model)}
@@ -274,12 +286,12 @@ def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:
         return
     status = int(fit.status)
     if status == Status.BAD_DATA:
-        _explain_data(caller, fit.model, source)
+        explain_data(caller, fit.model, source)
     if status == Status.BAD_START:
         _explain_start(caller, model, given, source, fit.model)
 
 
-def _explain_data(caller: str, model: Any, source: Empirical) -> None:
+def explain_data(caller: str, model: Any, source: Empirical) -> None:
     check_weights(caller, source.weights)
     counted = np.full(num_points(source.data), True) if source.weights is None else np.asarray(source.weights) > 0
     good = np.asarray(_good_points(model, source.data))
@@ -356,9 +368,9 @@ def _explain_points(caller: str, name: str, source: Empirical, start: Any) -> No
         infinite = [~np.isfinite(np.asarray(x)).reshape(len(counted), -1).all(1) for x in jax.tree.leaves(covariates)]
         support = _support(start.of)
         excluded = None if support is None else ~np.asarray(support.contains(response))
-        if np.any(infinite):
+        if np.any(infinite) and np.any(np.any(infinite, 0) & counted):
             bad, needed = np.any(infinite, 0), "finite covariates are needed"
-        elif excluded is not None and excluded.any():
+        elif excluded is not None and (excluded & counted).any():
             bad, needed = excluded, f"each response must be {support}"
     rows = np.flatnonzero(counted & bad)
     if 0 < rows.size < counted.sum():  # where all are bad, the start is at fault

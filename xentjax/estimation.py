@@ -126,7 +126,7 @@ def fit_map(
     """The maximum a posteriori, or penalised likelihood: argmax Σ wᵢ log q(xᵢ; θ) + log_prior(q_θ).
 
     A prior is one more term of the objective, and a penalty is a prior: the ridge λ |β|² / 2 is a normal prior of
-    standard deviation 1/√λ on each coefficient, the lasso a Laplace prior. The density is that of the model's own
+    standard deviation 1/√λ on each coefficient. It has to be smooth. The density is that of the model's own
     parameters: no Jacobian of the coordinates that a fit moves in is added, so that the answer does not depend on them.
 
     The fields of the result describe the penalised fit, but `cross_entropy` and `log_likelihood` are without the prior.
@@ -223,10 +223,17 @@ def _fit(
         plain = cross_entropy_objective(constrain, model, source)
         return plain if log_prior is None else Penalized(plain, lambda free: log_prior(constrain(free)), source.total)
 
+    if log_prior is not None and set(getattr(model, "edges", ())) - {*held}:
+        raise TypeError(
+            f"fit_map: found {type(model).__name__}, whose {', '.join(model.edges)} a fit puts at the ends of the data "
+            "whatever the prior, but parameters that it can move are needed; hold them with fixed={name: value}."
+        )
     free, _ = unconstrain(still(model), names)
     _, unravel = ravel_pytree(free)
     # with a parameter held, equal observations may have a maximum
-    degenerate = admission.constant(model, source, 0 if names else sum(leaf.size for leaf in free.values()))
+    degenerate = admission.constant(
+        model, source, 0 if names or log_prior else sum(leaf.size for leaf in free.values())
+    )
     loop, agreed = objective(still((model, source))), None
     if num_starts == 1:
         best, status, steps, settled = run(loop, free, optimizer, tol, max_steps)
@@ -235,7 +242,8 @@ def _fit(
         best, status, steps, settled, agreed = found
     minimum = best.point, best.value, best.hessian
     point, value, curvature = minimum_of(objective, unravel, *minimum, (model, source))
-    found = _with_kinks(unconstrain(model, names)[1](unravel(point)), model, source, names)
+    found = unconstrain(model, names)[1](unravel(point))
+    found = _with_kinks(found, model, source, names) if log_prior is None else found
     status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
     status = jnp.where(degenerate, Status.BAD_START, status)
     unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START

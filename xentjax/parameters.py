@@ -170,7 +170,7 @@ def named_leaves(model: Any) -> list[NamedLeaf]:
         numeric = counts and (isinstance(value, (bool, int, float, complex)) or hasattr(value, "dtype"))
         is_parameter = numeric and (support is not None or jnp.issubdtype(jnp.result_type(value), jnp.floating))
         leaves.append(NamedLeaf(name, support or REAL, as_float(value) if is_parameter else value, is_parameter))
-    names = [leaf.name for leaf in leaves]
+    names = [leaf.name for leaf in leaves if leaf.is_parameter]
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"parameters: found two with the path {double!r}, but one is needed; rename one of them.")

@@ -10,10 +10,10 @@ import numpy as np
 import optax
 from jax import Array
 
-from xentjax.admission import admit
+from xentjax.admission import acceptable, admit, explain_data
 from xentjax.models.starts import started
 from xentjax.objectives import cross_entropy_objective
-from xentjax.parameters import unconstrain
+from xentjax.parameters import inside, unconstrain
 from xentjax.records import record, static
 from xentjax.sources import Empirical, check_count, check_key, num_points
 
@@ -64,7 +64,7 @@ def train(
 
     Each pass over the data visits them in a new random order, in batches of `batch_size`; what is left over waits for
     another pass. The order is a function of the key and of the number of updates, so that a training that goes on from
-    a saved state is bit for bit the one that was not interrupted.
+    a saved state, with the same `every`, is bit for bit the one that was not interrupted.
 
     Args:
       model: as for `fit_mle`, or a `Training` to go on from.
@@ -82,6 +82,7 @@ def train(
 
     Raises:
       ValueError, TypeError: as for `fit_mle`; a batch larger than the data.
+      FloatingPointError: (between two reports) an update led out of the numbers.
 
     >>> import jax, jax.numpy as jnp, optax
     >>> import xentjax as xj
@@ -109,8 +110,15 @@ def train(
         )
     if held_out is not None:
         held_out = admit("train", own, Empirical(held_out), None, None, None, 1)
+    if training is not None and fixed:
+        raise ValueError(
+            f"train: found fixed={list(fixed)} for a training that goes on, but it holds what it held, "
+            f"{list(training.fixed)}; leave fixed out, or begin anew from training.model."
+        )
     if training is None:
         own = started(model, source)
+        if not acceptable(own, source):
+            explain_data("train", own, source)
         state = optimizer.init(unconstrain(own, fixed)[0])
         training = Training(own, state, jnp.asarray(0), jnp.asarray(jnp.nan), None, tuple(sorted(fixed)))
     return _chunks(training, source, held_out, optimizer, key, batch_size, num_steps, every)
@@ -121,11 +129,11 @@ def _chunks(
 ) -> Iterator[Training]:
     while (step := int(training.step)) < last:
         training = _updates(training, source, held_out, optimizer, key, size, min(every, last - step))
-        if not np.isfinite(training.cross_entropy):
+        if not (np.isfinite(training.cross_entropy) and inside(training.model)):
             raise FloatingPointError(
                 f"train: found a cross-entropy of {float(training.cross_entropy)} between the updates {step} and "
-                f"{int(training.step)}, but a finite one is needed; lower the learning rate, or look at the data that "
-                "the model excludes; the states before this one are good."
+                f"{int(training.step)}, or parameters after them that are no numbers, but finite ones are needed; "
+                "lower the learning rate, or look at the data that the model excludes; the states before are good."
             )
         yield training
 

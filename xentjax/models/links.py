@@ -44,7 +44,9 @@ def _log_expm1(x: Array) -> Array:
 
 
 def _cloglog_logit(eta: Array) -> Array:
-    return _log_expm1(jnp.exp(eta))
+    # where exp(η) is less than the rounding of 1 the two are η, and their derivatives would divide by 0
+    small = eta < jnp.log(jnp.finfo(eta.dtype).eps)
+    return jnp.where(small, eta, _log_expm1(jnp.exp(jnp.where(small, 0.0, eta))))
 
 
 identity = Link(_identity, _identity)

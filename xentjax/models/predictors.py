@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
-from xentjax.models.links import Link
+from xentjax.models.links import Link, log
 from xentjax.models.starts import FromData
 from xentjax.records import aside, record, static, unnamed
 from xentjax.statistics import weighted_mean
@@ -71,6 +71,11 @@ class Linear:
                 f"Linear: found link={self.link!r}, but a Link is needed: one of xentjax.links, as "
                 "xentjax.links.probit, or Link(predictor, value), a function and its inverse."
             )
+        if self.coefficients is not FromData and not isinstance(self.coefficients, dict):
+            raise TypeError(
+                f"Linear: found coefficients={self.coefficients!r}, but a dict by column is needed, as in "
+                "coefficients={'intercept': 0.0, 'dose': 1.0}; the name of an array of covariates is 'x'."
+            )
         object.__setattr__(self, "columns", tuple(self.columns))
         if isinstance(self.coefficients, dict):
             given = {name: as_float(value) for name, value in self.coefficients.items()}
@@ -93,6 +98,10 @@ class Linear:
             self._check_size(name, column)
             eta = eta + _product(column - self._center(name), self.coefficients[name])
         return eta if self.offset is None else eta + as_float(x[self.offset])
+
+    def is_of_alternatives(self, x: Any) -> bool:
+        """Whether the covariates of one observation are [j, k], those of j alternatives."""
+        return any(column.ndim == 2 for column in self._used(x).values())
 
     def _center(self, name: str) -> Any:
         return self.center[name] if isinstance(self.center, dict) else jnp.zeros(())
@@ -164,7 +173,18 @@ class Linear:
             coefficients = {name: _zeros(column, jnp.asarray(base)) for name, column in columns.items()}
             shift = 0.0 if self.offset is None else weighted_mean(as_float(x[self.offset]), weights)
             found["coefficients"] = coefficients | ({INTERCEPT: base - shift} if self.intercept else {})
-        return dataclasses.replace(self, support=LOG_RATIO if support.relative else REAL, **found)
+        known, needed = (
+            found.get("coefficients", self.coefficients),
+            {*columns, *([INTERCEPT] if self.intercept else [])},
+        )
+        if set(known) != needed:
+            raise ValueError(
+                f"Linear: found coefficients of {', '.join(sorted(known)) or 'nothing'}, but those of "
+                f"{', '.join(sorted(needed))} are needed; give each a value to start from, or none at all."
+            )
+        # without units where they move a logarithm
+        moves = support.relative if self.link is None else self.link == log or self.link.logit is not None
+        return dataclasses.replace(self, support=LOG_RATIO if moves else REAL, **found)
 
     def to_coordinates(self, held: Collection[str]) -> "Linear":
         """With coefficients of the centred and scaled columns in place of those of the columns."""

@@ -101,7 +101,7 @@ class Regression:
                 f"{', '.join(known)}; use one of these names."
             )
         predictors = {
-            name: p.start(own, source.weights, *known[name]) if hasattr(p, "start") else p
+            name: p.start(x if p.columns else own, source.weights, *known[name]) if isinstance(p, Linear) else p
             for name, p in self.predictors.items()
         }
         # what is predicted is no parameter of its own
@@ -161,7 +161,7 @@ class Regression:
         for path, value in leaves:
             name, support, _ = declared(self.of, path) if value is None else ("", None, True)
             if name in eta:
-                value = _value(getattr(self.predictors[name], "link", None), support, eta[name], x)
+                value = _value(self.predictors[name], support, eta[name], x)
             elif name in columns:
                 value = x[columns[name]]
             values.append(value)
@@ -180,11 +180,13 @@ def _holes(model: Any) -> list[tuple[str, Support]]:
     return [(name, support) for name, support, _ in found if support is not None]
 
 
-def _value(link: Any, support: Support | None, eta: Array, x: Any) -> Array:
+def _value(predictor: Any, support: Support | None, eta: Array, x: Any) -> Array:
     """The parameter's value at a predictor."""
+    link = getattr(predictor, "link", None)
     if link is not None:
         return link.value(eta)
-    alternatives = eta.ndim == 1 and any(jnp.ndim(column) == 2 for column in jax.tree.leaves(x))
-    if support is None or support.constrain is None or alternatives:  # logits of alternatives are what is predicted
+    # logits of alternatives are what is predicted
+    alternatives = isinstance(predictor, Linear) and predictor.is_of_alternatives(x)
+    if support is None or support.constrain is None or alternatives:
         return eta
     return support.constrain(eta)
