@@ -20,21 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 from losses import of_categories, of_counts, of_numbers
 from losses.comparison import Comparison
-from mle_is_kl.checks import GAP, Check
+from mle_is_kl.checks import GAP, Check, table
 
 PARTS = (of_numbers, of_categories, of_counts)
 PICTURE = pathlib.Path(__file__).with_suffix(".png")
-
-
-def table(checks: list[Check]) -> str:
-    """One line per check: the claim, what was measured, the range it must lie in, the verdict and the reason."""
-    lines, reason = [], None
-    for check in checks:
-        why = check.reason if check.reason != reason else "″"
-        verdict = "ok" if check.holds else "FAILS"
-        lines.append(f"  {check.claim:<104}{check.measured:>9.2g}  ≤ {check.high:<7.3g}{verdict:<7}{why}")
-        reason = check.reason
-    return "\n".join(lines)
 
 
 def checks(found: list) -> list[Check]:
@@ -57,7 +46,7 @@ def main() -> int:
     for part, found in zip(PARTS, results, strict=True):
         each = checks(found)
         failures += sum(not check.holds for check in each)
-        print(f"\n{part.__doc__.splitlines()[0]} The largest relative differences:\n{table(each)}")
+        print(f"\n{part.__doc__.splitlines()[0]} The largest relative differences:\n{table(each, 104)}")
     draw([each for found in results for each in found if isinstance(each, Comparison)])
     verdict = "The claim holds" if failures == 0 else f"The claim does not hold: {failures} checks fail"
     print(f"\n{verdict}. Drawn in {PICTURE.name}; {time.perf_counter() - began:.0f} s.")

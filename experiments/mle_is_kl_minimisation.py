@@ -18,22 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 from mle_is_kl import code_lengths, known_truth, same_parameters, two_directions, usual_losses
-from mle_is_kl.checks import Check
+from mle_is_kl.checks import table
 
 PARTS = (same_parameters, usual_losses, code_lengths, known_truth, two_directions)
 PICTURE = pathlib.Path(__file__).with_suffix(".png")
-
-
-def table(checks: list[Check]) -> str:
-    """One line per check: the claim, what was measured, the range it must lie in, the verdict and the reason."""
-    lines, reason = [], None
-    for check in checks:
-        within = f"[{check.low:.3g}, {check.high:.3g}]"
-        verdict = "ok" if check.holds else "FAILS"
-        why = check.reason if check.reason != reason else "″"
-        lines.append(f"  {check.claim:<82}{check.measured:>10.3g}  {within:<22}{verdict:<7}{why}")
-        reason = check.reason
-    return "\n".join(lines)
 
 
 def main() -> int:

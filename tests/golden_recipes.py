@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -16,42 +15,7 @@ GOLDEN = Path(__file__).parent / "golden"
 CASES = {case["id"]: case for case in json.loads((GOLDEN / "cases.json").read_text())}
 
 
-@xj.record
-class Line:
-    """A straight line with normal errors, in the coordinates of the published fit."""
-
-    a: xj.Parameter = xj.real(0.0)
-    b: xj.Parameter = xj.real(0.0)
-    log_sigma: xj.Parameter = xj.real(0.0)
-
-    def log_prob(self, point):
-        x, y = point
-        return xj.Normal(self.a + self.b * x, jnp.exp(self.log_sigma)).log_prob(y)
-
-
-@xj.record
-class Logit:
-    """A logistic regression."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        score = x @ self.coefficients
-        return y * score - jax.nn.softplus(score)
-
-
-@xj.record
-class LogLinear:
-    """A Poisson regression with logarithmic link."""
-
-    coefficients: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        return xj.Poisson(jnp.exp(x @ self.coefficients)).log_prob(y)
-
-
+# with numbers for parameters, of which a profile can be taken; `Mixture` fits the same data in test_golden.py
 def two_poissons(params, x):
     first = jnp.log(params["a"]) + xj.Poisson(params["m1"]).log_prob(x)
     second = jnp.log1p(-params["a"]) + xj.Poisson(params["m2"]).log_prob(x)
@@ -125,11 +89,13 @@ def excesses(threshold):
 
 
 def line(y, x):
-    return (x, y), None
+    return (x[:, None], y), None
 
 
 def features(y, *x):
-    return (np.stack(x, 1), y), None
+    *covariates, one = x
+    assert np.all(one == 1)  # what `Linear` adds itself
+    return (np.stack(covariates, 1), y), None
 
 
 def fields(**names):
@@ -141,11 +107,20 @@ def fields(**names):
     return published
 
 
-def coefficients(*names):
+def coefficients(parameter, *names):
+    """The published names of the columns, and that of the constant, which comes last."""
+
     def published(model, errors):
-        return {name: (model.coefficients[i], errors.coefficients[i]) for i, name in enumerate(names)}
+        value, error = (each.predictors[parameter].coefficients for each in (model, errors))
+        columns = {name: (value["x"][i], error["x"][i]) for i, name in enumerate(names[:-1])}
+        return columns | {names[-1]: (value["intercept"], error["intercept"])}
 
     return published
+
+
+def line_and_log_scale(model, errors):
+    log_scale = (jnp.log(model.of.scale), errors.of.scale / model.of.scale)
+    return coefficients("loc", "b", "a")(model, errors) | {"logSigma": log_scale}
 
 
 def params(model, errors):
@@ -206,12 +181,14 @@ RECIPES = {
     "linkage_multinomial": Recipe(Linkage(0.5), counts, fields(theta="theta")),
     "tmb_compois_mode": Recipe(xj.ConwayMaxwellPoisson, counts, conway_maxwell_poisson),
     "iris_setosa_mvn": Recipe(xj.MultivariateNormal, lambda *x: (np.stack(x, 1), None), multivariate_normal),
-    "tmb_linreg": Recipe(Line(), line, fields(a="a", b="b", logSigma="log_sigma")),
-    "spector_logit": Recipe(Logit(np.zeros(4)), features, coefficients("GPA", "TUCE", "PSI", "const")),
+    "tmb_linreg": Recipe(xj.Regression(xj.Normal, loc=xj.Linear()), line, line_and_log_scale),
+    "spector_logit": Recipe(
+        xj.Regression(xj.Bernoulli, probs=xj.Linear()), features, coefficients("probs", "GPA", "TUCE", "PSI", "const")
+    ),
     "randhie_poisson": Recipe(
-        LogLinear(np.zeros(10)),
+        xj.Regression(xj.Poisson, rate=xj.Linear()),
         features,
-        coefficients("lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp", "const"),
+        coefficients("rate", "lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp", "const"),
     ),
     "london_deaths_poisson_mixture": Recipe(
         xj.Density({"a": 0.5, "m1": 1.0, "m2": 3.0}, two_poissons, POISSONS), counts, params

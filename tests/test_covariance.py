@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-from golden_recipes import Line, golden, read
+from golden_recipes import RECIPES, golden
 from inference_cases import (
     CLUSTERS,
     SAME,
@@ -215,19 +215,20 @@ def test_clusters_that_are_no_labels():
 
 
 def test_models_whose_fisher_information_is_not_known():
-    fit, *_ = golden("tmb_linreg")
-    with pytest.raises(TypeError, match=r"^expected_covariance: found a Line, .* a family is needed; use sandwich_cov"):
+    fit, data, _ = golden("tmb_linreg")
+    with pytest.raises(
+        TypeError, match=r"^expected_covariance: found a Regression, .* a family is needed; use sandwich_cov"
+    ):
         inference.expected_covariance(fit)
     student = xj.fit_mle(xj.StudentT, X)
     with pytest.raises(
         TypeError, match=r"^expected_covariance: found no closed form .* StudentT.*quadrature.*sandwich"
     ):
         inference.expected_covariance(student)
-    y, x = read("linreg.csv")
-    held = xj.fit_mle(Line(), (x, y), fixed=["b"])
-    with pytest.raises(TypeError, match=r"^score_test: found a Line, .* a family is needed; .* opg_score_test"):
-        inference.score_test(held, (x, y))
-    assert inference.opg_score_test(held, (x, y)).degrees_of_freedom == 1
+    held = xj.fit_mle(RECIPES["tmb_linreg"].model, data, fixed={"loc.intercept": 0.0})
+    with pytest.raises(TypeError, match=r"^score_test: found a Regression, .* a family is needed; .* opg_score_test"):
+        inference.score_test(held, data)
+    assert inference.opg_score_test(held, data).degrees_of_freedom == 1
 
 
 def test_levels_that_are_no_probabilities():

@@ -354,7 +354,7 @@ def test_ridge_is_a_normal_prior():
     precision = x.T @ x + 2.0 * np.eye(3)
     # rounding
     np.testing.assert_allclose(found, np.linalg.solve(precision, x.T @ y), rtol=1e-12)
-    # of the posterior
+    # of the posterior; rounding again
     errors = fit.standard_errors().predictors["loc"].coefficients["x"]
     np.testing.assert_allclose(errors, np.sqrt(np.diag(np.linalg.inv(precision))), rtol=1e-12)
     plain = np.mean(0.5 * (y - x @ found) ** 2) + 0.5 * np.log(2 * np.pi)
@@ -381,9 +381,9 @@ def scale_about_one(model):
 
 
 def test_a_prior_moves_what_the_likelihood_alone_decides():
-    # equal observations have no maximum, but a mode: (b + Σ(x − loc)² / 2...) of an inverse gamma at scale itself
+    # equal observations have no maximum of the likelihood, but with a prior a mode
     fit = xj.fit_map(xj.Normal(0.0, 1.0), np.full(3, 2.0), scale_about_one).check()
-    # d/ds of −3 log s − 4 log s − 2/s is 0
+    # d/ds of −3 log s − 4 log s − 2/s is 0; a gap of 1e-12 leaves 1e-6 standard errors, and a last step squares that
     np.testing.assert_allclose([fit.model.loc, fit.model.scale], [2.0, 2 / 7], rtol=1e-9)
     moved = jax.grad(lambda x: xj.fit_map(xj.Laplace(0.0, 1.0), x, loc_about_zero, fixed=["scale"]).model.loc)
     # three observations on one side pull alike, wherever they are

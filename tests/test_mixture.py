@@ -1,25 +1,20 @@
 """Mixtures: published maxima from open starts, components of any kind, what a fit says where one is idle; and EM."""
 
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats as st
+from eruptions import ERUPTIONS, WAITING, em_in_numpy
 from golden_recipes import CASES, golden
 from tables import OPTIMISED
 
 import xentjax as xj
 from xentjax.estimators import expectation_maximization
-from xentjax.estimators.expectation_maximization import em_step
 
 Status = xj.Status
-ERUPTIONS = np.loadtxt(
-    Path(__file__).parent.parent / "experiments" / "data" / "old_faithful.csv", delimiter=",", skiprows=1
-)
-WAITING = ERUPTIONS[:, 1]
 HALVES = jnp.array([0.5, 0.5])
 RNG = np.random.default_rng(0)
 PEOPLE = RNG.normal(size=29)
@@ -28,19 +23,6 @@ PEOPLE = RNG.normal(size=29)
 @functools.cache
 def two_normals() -> xj.Fit:
     return xj.fit_mle(xj.Mixture(HALVES, xj.Normal), WAITING)
-
-
-def em_in_numpy(x, groups, steps):
-    """Weights, means, covariances and the log-likelihood of normals by the textbook's steps, from groups [n, k]."""
-    shares, n = groups, len(x)
-    for _ in range(steps):
-        total = shares.sum(0)
-        means = (shares.T @ x) / total[:, None]
-        spreads = [(s[:, None] * (x - m)).T @ (x - m) / s.sum() for s, m in zip(shares.T, means, strict=True)]
-        pairs = list(zip(means, spreads, strict=True))
-        joint = np.stack([st.multivariate_normal(m, c).pdf(x) for m, c in pairs], 1) * total / n
-        shares = joint / joint.sum(1, keepdims=True)
-    return total / n, means, np.array(spreads), np.log(joint.sum(1)).sum()
 
 
 def test_waiting_times_from_the_open_start() -> None:
@@ -343,49 +325,6 @@ def test_components_that_become_the_same_leave_the_weights_undetermined() -> Non
     assert fits.status.tolist() == [Status.FLAT] * 4
 
 
-# EM
-
-step = jax.jit(em_step)
-
-
-def test_no_step_of_em_lowers_the_likelihood() -> None:
-    source = xj.Empirical(WAITING)
-    mixture = xj.Mixture(HALVES, xj.Normal(jnp.array([60.0, 61.0]), jnp.array([10.0, 10.0])))
-    groups = np.asarray(jax.vmap(mixture.responsibilities)(WAITING))
-    values = []
-    for _ in range(40):
-        mixture, value = step(mixture, source)
-        values.append(float(value))
-        if len(values) == 1:
-            weights, means, spreads, _ = em_in_numpy(WAITING[:, None], groups, 1)
-            np.testing.assert_allclose(mixture.weights, weights, rtol=1e-13)
-            # ten evaluations of Newton's method bring each component to its best
-            np.testing.assert_allclose(mixture.components.loc, means[:, 0], rtol=1e-9)
-            np.testing.assert_allclose(mixture.components.scale, np.sqrt(spreads[:, 0, 0]), rtol=1e-9)
-    # the sum of 272 terms rounds
-    assert np.all(np.diff(values) <= 1e-14)
-    assert values[0] - values[-1] > 0.1
-
-
-def test_em_of_different_components_ends_in_the_certified_maximum() -> None:
-    model = xj.Mixture(HALVES, (xj.Normal, xj.Logistic))
-    fit = expectation_maximization(model, WAITING).check()
-    direct = xj.fit_mle(model, WAITING).check()
-    np.testing.assert_allclose(fit.log_likelihood, direct.log_likelihood, rtol=1e-13)
-    assert fit.steps < direct.steps
-
-
-def test_em_is_differentiated_at_the_maximum() -> None:
-    ones = jnp.ones(len(WAITING))
-    model = xj.Mixture(HALVES, xj.Normal)
-
-    def first_weight(estimator):
-        return jax.jit(jax.grad(lambda w: estimator(model, WAITING, weights=w).model.weights[0]))(ones)
-
-    # one rule, at points that differ by rounding
-    np.testing.assert_allclose(first_weight(expectation_maximization), first_weight(xj.fit_mle), rtol=1e-6, atol=1e-12)
-
-
 # Messages
 
 
@@ -396,14 +335,3 @@ def test_messages_of_mixtures() -> None:
         xj.fit_mle(xj.Mixture(jnp.ones(3) / 3, (xj.Normal, xj.Laplace)), WAITING)
     with pytest.raises(TypeError, match=r"fit: found Gamma as the source of a Mixture .* use quadrature\(p\) or monte"):
         xj.fit_kl(xj.Mixture(HALVES, xj.Normal), xj.Gamma(2.0, 1.0))
-
-
-def test_messages_of_em() -> None:
-    with pytest.raises(
-        TypeError, match=r"expectation_maximization: found Normal as the model, but a Mixture is needed;"
-    ):
-        expectation_maximization(xj.Normal, WAITING)
-    with pytest.raises(ValueError, match=r"expectation_maximization: found data\[3\] = nan, but numbers are needed"):
-        expectation_maximization(xj.Mixture(HALVES, xj.Normal), np.where(np.arange(272) == 3, np.nan, WAITING))
-    with pytest.raises(ValueError, match=r"expectation_maximization: found max_steps=0, but a whole number"):
-        expectation_maximization(xj.Mixture(HALVES, xj.Normal), WAITING, max_steps=0)

@@ -121,6 +121,7 @@ def test_coefficients_can_be_held_and_nested_fits_compared():
     # rounding
     np.testing.assert_allclose(without.log_likelihood, alone.log_likelihood, rtol=1e-13)
     test = xj.inference.likelihood_ratio_test(without, full)
+    # a difference of log-likelihoods of 80 that is of the order of 1
     np.testing.assert_allclose(test.statistic, 2 * (full.log_likelihood - alone.log_likelihood), rtol=1e-9)
     through = xj.fit_mle(model, (X, NUMBERS), fixed={"loc.intercept": 0.5})
     assert through.model.predictors["loc"].coefficients["intercept"] == 0.5

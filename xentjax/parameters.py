@@ -254,31 +254,33 @@ def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Arra
 def _in_coordinates(model: Any, fixed: Collection[str], way: str) -> Any:
     """The model with the coordinates of each part that knows better ones than its own numbers, or back again."""
 
-    def knows(node: Any) -> bool:
-        return hasattr(node, way)
+    def moved(part: Any, prefix: str) -> Any:
+        return getattr(part, way)({name.removeprefix(prefix) for name in fixed if name.startswith(prefix)})
 
-    parts, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=knows)
-    if not any(knows(part) for _, part in parts):
-        return model
-
-    def held(path: tuple) -> set[str]:
-        prefix = declared(model, path)[0] + "." if path else ""
-        return {name.removeprefix(prefix) for name in fixed if name.startswith(prefix)}
-
-    moved = [getattr(part, way)(held(path)) if knows(part) else part for path, part in parts]
-    return jax.tree_util.tree_unflatten(structure, moved)
+    return _with_parts(model, way, moved)
 
 
 def in_own_units(model: Any, name: str) -> Any:
     """The model, in the part of which with this parameter each number is its own coordinate, up to its support."""
 
-    def knows(node: Any) -> bool:
-        return hasattr(node, "in_own_units")
+    def moved(part: Any, prefix: str) -> Any:
+        return part.in_own_units() if name.startswith(prefix) else part
 
-    parts, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=knows)
-    own = [knows(part) and name.startswith(declared(model, path)[0] + ".") for path, part in parts]
-    changed = [part.in_own_units() if mine else part for mine, (_, part) in zip(own, parts, strict=True)]
-    return jax.tree_util.tree_unflatten(structure, changed) if any(own) else model
+    return _with_parts(model, "in_own_units", moved)
+
+
+def _with_parts(model: Any, method: str, change: Callable[[Any, str], Any]) -> Any:
+    """The model with each part that has a method in place of change(part, what the names in it begin with)."""
+
+    def has(node: Any) -> bool:
+        return hasattr(node, method)
+
+    parts, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=has)
+    if not any(has(part) for _, part in parts):
+        return model
+    prefixes = [declared(model, path)[0] + "." if path else "" for path, _ in parts]
+    changed = [change(part, prefix) if has(part) else part for (_, part), prefix in zip(parts, prefixes, strict=True)]
+    return jax.tree_util.tree_unflatten(structure, changed)
 
 
 def inside(model: Any) -> Array:

@@ -28,6 +28,18 @@ class Check:
         return bool(self.low <= self.measured <= self.high)
 
 
+def table(checks: list[Check], width: int = 82) -> str:
+    """One line per check: the claim, what was measured, the range it must lie in, the verdict and the reason."""
+    lines, reason = [], None
+    for check in checks:
+        within = f"[{check.low:.3g}, {check.high:.3g}]"
+        verdict = "ok" if check.holds else "FAILS"
+        why = check.reason if check.reason != reason else "″"
+        lines.append(f"  {check.claim:<{width}}{check.measured:>10.3g}  {within:<22}{verdict:<7}{why}")
+        reason = check.reason
+    return "\n".join(lines)
+
+
 def certified_gap(fit: Any) -> float:
     """The gap of a `Fit` or `Minimum`; infinite if it did not converge."""
     return float(fit.gap) if fit.converged else float("inf")

@@ -115,10 +115,11 @@ def train(
             f"train: found fixed={list(fixed)} for a training that goes on, but it holds what it held, "
             f"{list(training.fixed)}; leave fixed out, or begin anew from training.model."
         )
+    own = own if training else started(own, source)
+    for each in (source, held_out):
+        if each is not None and not acceptable(own, each):
+            explain_data("train", own, each)
     if training is None:
-        own = started(model, source)
-        if not acceptable(own, source):
-            explain_data("train", own, source)
         state = optimizer.init(unconstrain(own, fixed)[0])
         training = Training(own, state, jnp.asarray(0), jnp.asarray(jnp.nan), None, tuple(sorted(fixed)))
     return _chunks(training, source, held_out, optimizer, key, batch_size, num_steps, every)

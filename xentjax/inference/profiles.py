@@ -321,7 +321,7 @@ def _named(caller: str, fit: Fit, name: str) -> tuple[Any, int]:
 def _in_own_units(fit: Fit, name: str) -> Fit:
     """The fit with coordinates of which that of a parameter is its own, as it is not for coefficients of columns."""
     plain = in_own_units(fit.model, name)
-    if plain is fit.model:
+    if len(jax.tree.leaves(plain)) == len(jax.tree.leaves(fit.model)):  # no part has units of its own
         return fit
     point, build = coordinates(plain, fit.fixed)
 

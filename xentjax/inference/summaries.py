@@ -13,7 +13,7 @@ from xentjax.inference.covariance import Covariance, covariance_or_observed
 from xentjax.inference.criteria import aic, bic, num_parameters
 from xentjax.inference.intervals import wald_interval
 from xentjax.inference.natural_scale import moved
-from xentjax.inference.observations import check_single, known
+from xentjax.inference.observations import check_likelihood, check_single, known
 from xentjax.inference.tables import html_table, text_table
 from xentjax.parameters import NamedLeaf, entry_name, named_leaves
 from xentjax.statuses import ADVICE, Status
@@ -203,6 +203,7 @@ def compare(fits: Mapping[str, Any]) -> Comparison:
         )
     for fit in fits.values():
         check_single("compare", fit)
+        check_likelihood("compare", fit)
         check_outside_jit("compare", fit)
     counts = {name: float(fit._observations("compare")) for name, fit in fits.items()}
     (first, count), *others = counts.items()

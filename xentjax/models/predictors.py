@@ -28,7 +28,8 @@ class Linear:
     vector [j] with common coefficients [k] and no intercept: the conditional logit.
 
     Fits work on centred and scaled columns, so that neither units nor offsets cost digits, and report coefficients in
-    the units of x.
+    the units of x. Where a diagnosis names the intercept, it means η where the columns are at their centres: with a
+    coefficient that goes to infinity that goes along, though the intercept itself may have a limit.
 
     Args:
       columns: the names of the columns to use; none means all.
