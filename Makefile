@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo losses test lint benchmark clean
+.PHONY: demo losses network test lint benchmark clean
 
 demo: .venv/experiments.installed
 	$(BIN)/python experiments/mle_is_kl_minimisation.py
 
 losses: .venv/experiments.installed
 	$(BIN)/python experiments/losses_are_cross_entropies.py
+
+network: .venv/experiments.installed
+	$(BIN)/python experiments/network.py
 
 test: .venv/dev.installed lint
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -93,12 +93,25 @@ def measures(model, points):
     """All that there is, in one program."""
     every = [jax.vmap(f)(points) for f in (model.log_prob, model.log_cdf, model.log_survival)]
     quantiles = jax.vmap(model.quantile)(PROBABILITIES.astype(points.dtype))
-    return *every, quantiles, jax.vmap(model.cdf)(quantiles), model.sample(jax.random.key(0), (400,))
+    return *every, quantiles, jax.vmap(model.cdf)(quantiles)
+
+
+@jax.jit
+def draws(model):
+    return model.sample(jax.random.key(0), (400,))
+
+
+@jax.jit
+def total(model):
+    """The probability of all values; of counts up to 64."""
+    if model.support.discrete:
+        return jnp.exp(jax.vmap(model.log_prob)(jnp.arange(0.0, 64.0))).sum()
+    return xj.quadrature(model).weights.sum()
 
 
 @over_rows
-def test_values_quantiles_and_draws(model, reference, points) -> None:
-    log_prob, log_cdf, log_survival, quantiles, reached, draws = measures(model, points)
+def test_values_and_quantiles(model, reference, points) -> None:
+    log_prob, log_cdf, log_survival, quantiles, reached = measures(model, points)
     # scipy's digits: a dozen, of sums of a few terms
     np.testing.assert_allclose(log_prob, reference.log_prob(points), rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(np.logaddexp(log_cdf, log_survival), 0.0, atol=1e-12)
@@ -113,18 +126,21 @@ def test_values_quantiles_and_draws(model, reference, points) -> None:
         # where a 0 has a probability, the quantiles of less are 0
         atom = float(model.zero) if isinstance(model, xj.Hurdle) else 0.0
         np.testing.assert_allclose(reached, np.maximum(PROBABILITIES, atom), rtol=1e-10)
+
+
+# one for each way to draw
+@pytest.mark.parametrize("name", ["normal", "whole numbers", "inflated", "hurdle", "shifted", "scaled", "falling"])
+def test_draws(name) -> None:
+    model, _, points = ROWS[name]
+    *_, quantiles, reached = measures(model, points)
     # the share of draws up to each quantile: five standard errors
-    share = np.mean(np.asarray(draws)[:, None] <= np.asarray(quantiles) * (1 + 1e-12 * np.sign(quantiles)), 0)
-    assert np.all(np.abs(share - reached) <= 5 * np.sqrt(reached * (1 - reached) / draws.size) + 1e-12)
+    share = np.mean(np.asarray(draws(model))[:, None] <= np.asarray(quantiles) * (1 + 1e-12 * np.sign(quantiles)), 0)
+    assert np.all(np.abs(share - reached) <= 5 * np.sqrt(reached * (1 - reached) / 400) + 1e-12)
 
 
 @over_rows
 def test_probabilities_sum_to_one(model, reference, points) -> None:
-    if model.support.discrete:
-        total = np.exp(jax.vmap(model.log_prob)(np.arange(0.0, 64.0))).sum()
-    else:
-        total = xj.quadrature(model).weights.sum()
-    np.testing.assert_allclose(total, 1.0, rtol=1e-9)
+    np.testing.assert_allclose(total(model), 1.0, rtol=1e-9)
 
 
 @jax.jit

@@ -62,23 +62,6 @@ def located(build):
     return xj.Built({"loc": 1.0, "scale": 1.0}, build, {"scale": xj.positive})
 
 
-def assert_normal_of_the_data(fit):
-    assert fit.converged
-    np.testing.assert_allclose(fit.model.params["loc"], POSITIVE_DATA.mean(), **SAME)
-    np.testing.assert_allclose(fit.model.params["scale"], POSITIVE_DATA.std(), **SAME)
-
-
-def test_numpyro_normal_has_mean_and_deviation_of_the_data():
-    dist = pytest.importorskip("numpyro.distributions")
-    assert_normal_of_the_data(xj.fit_mle(located(lambda p: dist.Normal(p["loc"], p["scale"])), POSITIVE_DATA))
-
-
-@distrax_import
-def test_distrax_normal_has_mean_and_deviation_of_the_data():
-    distrax = pytest.importorskip("distrax")
-    assert_normal_of_the_data(xj.fit_mle(located(lambda p: distrax.Normal(p["loc"], p["scale"])), POSITIVE_DATA))
-
-
 def test_numpyro_normal_takes_a_projection():
     dist = pytest.importorskip("numpyro.distributions")
     points = xj.quadrature(xj.Gamma(3.0, 0.5), 300)
@@ -86,6 +69,129 @@ def test_numpyro_normal_takes_a_projection():
     # the mean and the deviation of the truth, to the accuracy of 300 points of the double-exponential rule
     np.testing.assert_allclose(fit.model.params["loc"], 6.0, rtol=1e-10)
     np.testing.assert_allclose(fit.model.params["scale"], 12**0.5, rtol=1e-10)
+
+
+def numpyro(name, support, supports, **start):
+    """A distribution of numpyro by the names of its parameters there, with values to start from."""
+
+    def build(params):
+        return getattr(pytest.importorskip("numpyro.distributions"), name)(**params)
+
+    return xj.Built(start, build, supports, support)
+
+
+def distrax_normal(params):
+    return pytest.importorskip("distrax").Normal(**params)
+
+
+NORMAL = numpyro("Normal", xj.real, {"scale": xj.positive}, loc=1.0, scale=3.0)
+GAMMA = numpyro(
+    "Gamma", xj.positive, dict.fromkeys(("concentration", "rate"), xj.positive), concentration=2.0, rate=1.0
+)
+WEIBULL = numpyro(
+    "Weibull", xj.positive, dict.fromkeys(("concentration", "scale"), xj.positive), concentration=2.0, scale=8.0
+)
+POISSON = numpyro("Poisson", xj.count, {"rate": xj.positive}, rate=1.0)
+DISTRAX = xj.Built({"loc": 5.0, "scale": 3.0}, distrax_normal, {"scale": xj.positive}, xj.real)
+
+X, Z = POSITIVE_DATA[:40], FEATURES[:40, :1]
+LOW, HIGH = np.where(X < 4, -np.inf, X), np.maximum(X, 4.0)
+WITH_ZEROS = np.r_[np.zeros(10), np.floor(X / 3)]
+
+
+def regression(of):
+    return xj.fit_mle(xj.Regression(of, loc=xj.Linear(), scale=xj.Linear()), (Z, X))
+
+
+def mixture(of):
+    return xj.fit_mle(xj.Mixture([0.5, 0.5], (of, xj.Poisson(5.0))), WITH_ZEROS)
+
+
+def accelerated(of):
+    model = xj.Regression(xj.Censored(of, ("exact", "right")), scale=xj.Linear())
+    return xj.fit_mle(model, (Z, xj.right_censored(X, X < 8)))
+
+
+def tobit(of):
+    return xj.fit_mle(xj.Censored(of, ("exact", "left")), (LOW, HIGH))
+
+
+def truncated(of):
+    return xj.fit_mle(xj.Truncated(of, 0.0), X)
+
+
+def inflated(of):
+    return xj.fit_mle(xj.ZeroInflated(of), WITH_ZEROS)
+
+
+def hurdle_model(of):
+    return xj.fit_mle(xj.Hurdle(of), WITH_ZEROS)
+
+
+def mapped(of):
+    model = xj.Transformed(xj.Scaled(xj.Shifted(of), 0.5), xj.Exp())
+    return xj.fit_mle(model, np.exp(0.5 * (X + 5.0)), fixed={"scale": 0.5})
+
+
+# a distribution from elsewhere, the library's own, and the fit of a combination of either
+COMBINED = [
+    (NORMAL, xj.Normal, regression),
+    (POISSON, xj.Poisson(1.0), mixture),
+    (WEIBULL, xj.Weibull, accelerated),
+    (DISTRAX, xj.Normal, tobit),
+    (NORMAL, xj.Normal, truncated),
+    (POISSON, xj.Poisson, inflated),
+    (POISSON, xj.Poisson, hurdle_model),
+    (GAMMA, xj.Gamma, mapped),
+]
+
+
+@distrax_import
+@pytest.mark.parametrize(("elsewhere", "own", "fitted"), COMBINED, ids=[row[-1].__name__ for row in COMBINED])
+def test_combinations_of_distributions_from_elsewhere(elsewhere, own, fitted):
+    found, expected = fitted(elsewhere).check(), fitted(own).check()
+    for one, other in zip(jax.tree.leaves(found.model), jax.tree.leaves(expected.model), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(found.cross_entropy, expected.cross_entropy, **SAME)
+
+
+def test_independent_counts_from_elsewhere():
+    columns = np.c_[WITH_ZEROS, WITH_ZEROS[::-1] + 1]
+    start = xj.Built({"rate": np.ones(2)}, POISSON.build, POISSON.supports, xj.count)
+    fit = xj.fit_mle(xj.Independent(start), columns).check()
+    np.testing.assert_allclose(fit.model.component.params["rate"], columns.mean(0), **SAME)
+
+
+def test_values_beyond_a_support_are_not_seen():
+    # numpyro's formulas are NaN there
+    assert GAMMA.log_prob(-1.0) == -jnp.inf
+    assert jnp.isnan(GAMMA.log_prob(jnp.nan))
+    assert WEIBULL.log_survival(-1.0) == 0.0
+
+
+ANGLE = numpyro("VonMises", xj.real, {"concentration": xj.positive}, loc=0.0, concentration=1.0)
+NOWHERE = xj.Built(POISSON.params, POISSON.build, POISSON.supports)
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (xj.Censored(ANGLE), r"Built: found a VonMises, which has no distribution function, but .* log_cdf or cdf"),
+        (xj.Truncated(NOWHERE, 0.0), r"Built: found no support .*; give it: .* support=xentjax.positive"),
+        (xj.ZeroInflated(NOWHERE), r"ZeroInflated: found a model that does not say .*; .* support=xentjax.count"),
+    ],
+    ids=["distribution function", "support", "support of counts"],
+)
+def test_what_a_combination_lacks_is_said(model, match):
+    data = (LOW, HIGH) if isinstance(model, xj.Censored) else WITH_ZEROS
+    with pytest.raises(TypeError, match=match):
+        xj.fit_mle(model, data)
+
+
+def test_derivatives_that_jax_lacks_are_said():
+    # that of gammainc in its first argument has no derivative of its own
+    with pytest.raises(TypeError, match=r"fit_mle: found that JAX cannot .* Censored .*igamma.*, but two derivatives"):
+        xj.fit_mle(xj.Censored(GAMMA, ("exact", "left")), (LOW, HIGH))
 
 
 @dataclasses.dataclass

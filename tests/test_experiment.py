@@ -5,6 +5,7 @@ import pathlib
 import sys
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ sys.path.insert(0, str(EXPERIMENTS))
 import mle_is_kl_minimisation as experiment  # noqa: E402
 from mle_is_kl import code_lengths, datasets, known_truth, same_parameters, two_directions, usual_losses  # noqa: E402
 from mle_is_kl.checks import GAP, Check, certified_gap, distance, distance_allowed  # noqa: E402
+from network_training import calibration, certified, resumed, same_steps, trainings  # noqa: E402
 
 
 def all_hold(checks: list[Check]) -> bool:
@@ -172,3 +174,32 @@ def test_other_coefficients_than_those_of_the_loss_are_caught() -> None:
     loss = usual_losses.squared_loss()
     assert all_hold(usual_losses.checks([loss]))
     assert not all_hold(usual_losses.checks([dataclasses.replace(loss, in_errors=1e-10)]))
+
+
+def test_a_training_that_is_not_the_loop_or_goes_on_otherwise_is_caught() -> None:
+    with jax.numpy_dtype_promotion("standard"):  # as loops of one's own are run: a schedule counts in 32 bits
+        run = trainings.run(num_steps=6, every=3)
+    assert all_hold(same_steps.checks(same_steps.measure(run)))
+    assert all_hold(resumed.checks(resumed.measure(run)))
+    late = dataclasses.replace(run, loss=[run.loss[0], *run.loss[:-1]])
+    assert not all_hold(same_steps.checks(same_steps.measure(late)))
+    in_another_order = dataclasses.replace(run, key=jax.random.key(3))
+    assert not all_hold(resumed.checks(resumed.measure(in_another_order)))
+
+
+@pytest.mark.parametrize(("right", "error"), [(80, 0.0), (60, 0.2)])
+def test_the_calibration_error_by_hand(right: int, error: float) -> None:
+    labels = np.repeat([0, 1], [right, 100 - right])
+    found = calibration.reliability(np.tile([0.8, 0.2], (100, 1)), labels)
+    # 0.8 has no finite binary expansion
+    assert found.error == pytest.approx(error, abs=1e-14)
+    # of 100 answers that are right with 0.8 the share varies by 0.04, beyond 3.3 of which it lies once in 1000
+    assert found.chance == pytest.approx(3.3 * 0.04, abs=0.02)
+    assert (found.error > found.chance) == bool(error)
+
+
+@pytest.mark.parametrize("of_network", [False, True])
+def test_a_network_that_says_converged_is_caught(of_network: bool) -> None:
+    small, network = (SimpleNamespace(gap=0.0, converged=done) for done in (True, of_network))
+    found = certified.Certified(SimpleNamespace(), 0, network, small, small)
+    assert all_hold(certified.checks(found)) != of_network

@@ -316,6 +316,17 @@ def test_inside_jit_nothing_raises_and_the_status_tells():
     assert status(-DATA) == xj.Status.BAD_DATA
 
 
+def test_a_start_where_the_likelihood_is_0_gives_way_to_that_of_the_class():
+    far = 1e6 * np.random.default_rng(5).gumbel(size=50)  # exp(1e6) is infinite
+    fit = xj.fit_mle(xj.Gumbel(0.0, 1.0), far).check()
+    assert_same_model(fit.model, xj.fit_mle(xj.Gumbel, far).model)
+    # what is held stays
+    held = xj.fit_mle(xj.Gumbel(0.0, 1.0), far, fixed=["loc"]).check()
+    assert held.model.loc == 0.0
+    with pytest.raises(ValueError, match=r"found 5 equal observations, 2.0, but Gumbel needs data that differ"):
+        xj.fit_mle(xj.Gumbel(0.0, 1.0), np.full(5, 2.0))
+
+
 def test_what_a_compiled_function_closes_over_is_checked_too() -> None:
     """JAX traces every operation inside `jit`, on known numbers as well: a check must not ask a traced one."""
     x, start = jnp.linspace(-1.0, 2.0, 50), xj.Normal(0.2, 1.0)
@@ -383,6 +394,8 @@ def scale_about_one(model):
 def test_a_prior_moves_what_the_likelihood_alone_decides():
     # equal observations have no maximum of the likelihood, but with a prior a mode
     fit = xj.fit_map(xj.Normal(0.0, 1.0), np.full(3, 2.0), scale_about_one).check()
+    assert "Normal fitted, with a prior, to 3 observations" in str(fit.summary())
+    assert "AIC" not in str(fit.summary())
     # d/ds of −3 log s − 4 log s − 2/s is 0; a gap of 1e-12 leaves 1e-6 standard errors, and a last step squares that
     np.testing.assert_allclose([fit.model.loc, fit.model.scale], [2.0, 2 / 7], rtol=1e-9)
     moved = jax.grad(lambda x: xj.fit_map(xj.Laplace(0.0, 1.0), x, loc_about_zero, fixed=["scale"]).model.loc)

@@ -123,3 +123,9 @@ def test_what_a_fit_refuses_training_refuses():
     (state,) = states(MODEL, 20)
     with pytest.raises(ValueError, match="for a training that goes on"):
         states(state, 40, fixed=["logits.in"])
+
+
+def test_a_network_gives_as_many_numbers_as_there_are_free_logits() -> None:
+    every = xj.Regression(xj.Categorical(jnp.zeros(4)), logits=xj.Network(PARAMS, layers))
+    with pytest.raises(ValueError, match=r"of logits .* shape \(2,\), but \(3,\) is needed: .* the last is 0"):
+        xj.fit_mle(every, (X, LABELS))

@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax.families.family import Family
 from xentjax.information import probabilities
 from xentjax.minimization import check_limits
 from xentjax.models.starts import is_open
@@ -80,7 +81,7 @@ def _check_model(caller: str, model: Any) -> None:
             f"{caller}: found the class {name}, which computes no start from data; "
             f"pass an instance with starting values, as in {caller}({name}(...), ...)."
         )
-    if not is_open(model):
+    if not inspect.isclass(model):
         _check_instance(caller, model)
     # the protocol of numpyro, distrax and TFP
     if not inspect.isclass(model) and hasattr(model, "batch_shape") and hasattr(model, "event_shape"):
@@ -99,7 +100,7 @@ def _check_model(caller: str, model: Any) -> None:
 def _check_instance(caller: str, model: Any) -> None:
     leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter]
     known = [leaf.name for leaf in leaves]
-    for name in getattr(model, "supports", ()):
+    for name in () if is_open(model) else getattr(model, "supports", ()):
         if not any(path == name or path.startswith(f"{name}.") for path in known):
             raise ValueError(
                 f"{caller}: found a support for {name!r}, but the parameters are {', '.join(known)}; use their names."
@@ -275,6 +276,17 @@ def constant(model: Any, source: Any, num_free: int) -> Array:
     if not isinstance(source, Empirical) or support is None or support.discrete or num_free < 2:
         return jnp.asarray(False)
     return jnp.all(jnp.min(source.data, 0) == jnp.max(source.data, 0))
+
+
+def is_lost(model: Any, fit: Fit) -> bool:
+    """Outside jit, whether a family's instance has no finite derivatives where it starts, while its class knows how to
+    start from data."""
+    if isinstance(fit.status, jax.core.Tracer) or jnp.ndim(fit.status) > 0 or not isinstance(model, Family):
+        return False
+    # a combination is an instance too, but starts by its parts
+    own = inspect.getattr_static(type(model), "start")
+    knows = isinstance(own, classmethod) and own is not inspect.getattr_static(Family, "start")
+    return knows and int(fit.status) == Status.BAD_START
 
 
 def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:

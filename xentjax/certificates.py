@@ -85,6 +85,8 @@ def _units(g: Array, hessian: Array, diagonal: Array, reach: Array) -> Array:
     """A scale for each coordinate: the root of its curvature; where there is none, what its couplings need, or a
     curvature that would stop within reach."""
     root = jnp.sqrt(diagonal)
+    # one that costs less than rounding within reach is none
+    root = jnp.where(root * reach < jnp.finfo(g.dtype).eps ** 0.5, 0.0, root)
     coupling = jnp.abs(hessian)
     scaled = coupling / jnp.where(root > 0, root, 1.0)[None, :]
     coupling = jnp.where((root > 0)[None, :], scaled, jnp.sqrt(coupling))
@@ -115,38 +117,57 @@ def symmetric_eigen(matrix: Array) -> tuple[Array, Array]:
     return jnp.stack([a - t * b, c + t * b]), vectors
 
 
+def products(
+    objective: Callable[[Any], Array], point: Array, unravel: Callable
+) -> tuple[Array, Array, Callable, Callable]:
+    """Value, gradient [m], the Hessian as a function of what it multiplies [m], and what knows its rough inverse.
+
+    The last takes the diagonal [m] of a term that is added to the objective, and returns a function as well. An
+    objective that knows its predictors knows a better way of its own.
+    """
+    own = getattr(objective, "products", None)
+    return linearized(objective, point, unravel) if own is None else own(point, unravel)
+
+
+def linearized(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple:
+    """`products` of any objective; its rough inverse is the identity."""
+    (value, gradient), tangent = jax.linearize(jax.value_and_grad(lambda x: objective(unravel(x))), point)
+    return value, gradient, lambda vector: tangent(vector)[1], lambda added: lambda vector: vector
+
+
 def _certify_by_products(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> Certificate:
-    """As `certify`, with the Newton step by conjugate gradients: only Hessian-vector products are needed."""
-    value_and_grad = jax.value_and_grad(lambda x: objective(unravel(x)))
-    (value, g), tangent = jax.linearize(value_and_grad, point)
+    """As `certify`, with the Newton step by preconditioned conjugate gradients: only products are needed."""
+    value, g, product, rough = products(objective, point, unravel)
+    inverse = rough(jnp.zeros_like(point))
     tiny = jnp.finfo(g.dtype).tiny
-    norm = jnp.sqrt(g @ g)
+    first = -inverse(g)
+    squared = -g @ first
+    norm = jnp.sqrt(squared)
     # far off a rough step is as good; close by the steps converge superlinearly, and the gap is known to a part in 1e3
     goal = norm * jnp.clip(jnp.sqrt(norm), 1e-3, 0.3)
 
     def unfinished(state: tuple) -> Array:
-        _, residual, _, count, convex = state
-        return (jnp.sqrt(residual @ residual) > goal) & (count < 2 * point.shape[0]) & convex
+        *_, squared, count, convex = state
+        return (jnp.sqrt(squared) > goal) & (count < 2 * point.shape[0]) & convex
 
     def iterate(state: tuple) -> tuple:
-        step, residual, direction, count, _ = state
-        product = tangent(direction)[1]
-        curvature = direction @ product
+        step, residual, direction, squared, count, _ = state
+        bent = product(direction)
+        curvature = direction @ bent
         convex = curvature > 0
-        rate = (residual @ residual) / jnp.where(convex, curvature, 1.0)
         # along negative curvature: downhill by the scale of the gradient, then stop
-        rate = jnp.where(convex, rate, (residual @ residual) / jnp.maximum(jnp.abs(curvature), tiny))
+        rate = squared / jnp.where(convex, curvature, jnp.maximum(jnp.abs(curvature), tiny))
         forward = jnp.where(convex | (count == 0), rate, 0.0)
-        step = step + forward * direction
-        new = residual - forward * product
-        direction = new + (new @ new) / jnp.maximum(residual @ residual, tiny) * direction
-        return step, new, direction, count + 1, convex
+        step, residual = step + forward * direction, residual - forward * bent
+        towards = inverse(residual)
+        new = residual @ towards
+        return step, residual, towards + new / jnp.maximum(squared, tiny) * direction, new, count + 1, convex
 
-    zero = jnp.zeros_like(g)
-    step, residual, _, _, convex = jax.lax.while_loop(unfinished, iterate, (zero, -g, -g, 0, jnp.asarray(True)))
+    start = (jnp.zeros_like(g), -g, first, squared, 0, jnp.asarray(True))
+    step, residual, *_, convex = jax.lax.while_loop(unfinished, iterate, start)
     # a gradient of 0 says nothing about the curvature: along some direction it is looked at
     probe = jnp.cos(jnp.arange(g.shape[0], dtype=g.dtype))
-    bent = tangent(probe)[1]
+    bent = product(probe)
     convex = convex & (probe @ bent >= -(jnp.finfo(g.dtype).eps ** 0.5) * jnp.sum(jnp.abs(bent)))
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step

@@ -43,7 +43,8 @@ def fit_mle(
     Args:
       model: a family's class, or a combination with one inside, as `Censored(Weibull)` (the start is computed from the
         data); or an instance of anything with `log_prob`: a family, a record of your own, `Built`, `Density` (the
-        start is that instance).
+        start is that instance; a family's whose likelihood is 0 or its derivatives are not finite there gives way to
+        the start of its class, outside `jit`).
       data: an array [n, ...] or a pytree of arrays with a common leading axis. For a conditional model log q(y | x)
         it is the pair (x, y), and so is the point that `log_prob` gets.
       weights: non-negative numbers [n]; a weight of 2 counts an observation twice.
@@ -186,12 +187,31 @@ def _checked_fit(
 ) -> Fit:
     given, source = source, admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
     check_starts(caller, num_starts, key)
-    held = dict(fixed) if isinstance(fixed, Mapping) else {}
-    names = tuple(sorted(fixed or ()))
-    made_for, values = split(model) if is_open(model) else (None, model)
-    result = _fit(made_for, values, source, held, names, optimizer, num_starts, log_prior, tol, max_steps, key)
+
+    def run_from(start: Any, fixed: Any) -> Fit:
+        held = dict(fixed) if isinstance(fixed, Mapping) else {}
+        names = tuple(sorted(fixed or ()))
+        made_for, values = split(start) if is_open(start) else (None, start)
+        return _fit(made_for, values, source, held, names, optimizer, num_starts, log_prior, tol, max_steps, key)
+
+    try:
+        result = run_from(model, fixed)
+        if admission.is_lost(model, result):  # far from all data: the family knows a better start
+            other = run_from(type(model), _held(model, fixed))
+            result = result if admission.is_lost(model, other) else other
+    except NotImplementedError as error:  # of JAX, as for derivatives of gammainc in its first argument
+        raise TypeError(
+            f"{caller}: found that JAX cannot differentiate the log-density of the {type(model).__name__} ({error}), "
+            "but two derivatives in the parameters are needed; take a distribution whose formulas have them, as those "
+            "of xentjax do."
+        ) from error
     admission.explain(caller, model, given, source, result)
     return result
+
+
+def _held(model: Any, fixed: Any) -> dict[str, Any]:
+    """The values at which parameters are held, by name; those of the instance where only names are given."""
+    return {name: fixed[name] if isinstance(fixed, Mapping) else getattr(model, name) for name in fixed or ()}
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4, 5, 6, 7))

@@ -44,11 +44,14 @@ def newton() -> optax.GradientTransformationExtraArgs:
     >>> import xentjax as xj
     >>> f = lambda x: jnp.cosh(x[0] - 3.0)
     >>> optimizer = xj.newton()
+    >>> @jax.jit
+    ... def step(x, state):
+    ...     updates, state = optimizer.update(jax.grad(f)(x), state, x, value_fn=f)
+    ...     return optax.apply_updates(x, updates), state
     >>> x = jnp.zeros(1)
     >>> state = optimizer.init(x)
     >>> for _ in range(12):
-    ...     updates, state = optimizer.update(jax.grad(f)(x), state, x, value_fn=f)
-    ...     x = optax.apply_updates(x, updates)
+    ...     x, state = step(x, state)
     >>> round(x[0].item(), 5)
     3.0
 

@@ -7,13 +7,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax.certificates import second_order
-from xentjax.predictor_derivatives import second_order_by_predictors
+from xentjax.certificates import linearized, products, second_order
+from xentjax.predictor_derivatives import WIDEST, ByPredictors
 from xentjax.sources import Empirical
 from xentjax.statistics import Center, Spread, summarize
 
 # Points per block: the live intermediates of one block should stay in the second-level cache.
 SMALL_BLOCK, LARGE_BLOCK = 1024, 4096
+
+# Products that tell the size of a penalty's curvature in each coordinate.
+PROBES = 8
 
 
 def cross_entropy_objective(constrain: Callable[[Any], Any], model: Any, source: Any) -> Callable[[Any], Array]:
@@ -63,6 +66,15 @@ class Penalized:
         both = (second_order(term, point, unravel) for term in (self.plain, self.penalty))
         return jax.tree.map(jnp.add, *both)
 
+    def products(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Callable, Callable]:
+        """Value, gradient [m], the Hessian's product, and its rough inverse: see `certificates.products`."""
+        value, gradient, product, rough = products(self.plain, point, unravel)
+        penalty, slope, bend, _ = products(self.penalty, point, unravel)
+        # the sizes of the rows: exact for a penalty that is a sum over coefficients, whatever the signs
+        signs = jax.random.rademacher(jax.random.key(0), (PROBES, *point.shape), point.dtype)
+        rows = jnp.sqrt(jnp.mean(jax.vmap(bend)(signs) ** 2, 0))
+        return value + penalty, gradient + slope, lambda v: product(v) + bend(v), lambda added: rough(added + rows)
+
 
 def _moves(statistic: Center | Spread) -> bool:
     """Whether a statistic changes with the model's parameters: a Python number is a constant and does not."""
@@ -84,10 +96,9 @@ class PointObjective:
 
     def second_order(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Array]:
         """Value, gradient [m] and Hessian [m, m]: each block's sum is differentiated, never a single point's term."""
-        free = unravel(point)
-        model = self.constrain(free)
-        if isinstance(free, dict) and getattr(model, "is_linear", False):  # whose coefficients are known by name
-            return second_order_by_predictors(self.constrain, self.source, free, model)
+        predictors = self._predictors(point, unravel)
+        if predictors is not None:
+            return predictors.second_order()
         size = point.shape[0]
         basis = jnp.eye(size, dtype=point.dtype)
 
@@ -98,6 +109,20 @@ class PointObjective:
 
         sums = self.source.reduce(derivatives, SMALL_BLOCK if size <= 3 else LARGE_BLOCK)
         return jax.tree.map(lambda total: total / self.source.total.astype(total.dtype), sums)
+
+    def products(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Callable, Callable]:
+        """Value, gradient [m], the Hessian's product, and its rough inverse: see `certificates.products`."""
+        predictors = self._predictors(point, unravel)
+        if predictors is None or predictors.width > WIDEST:
+            return linearized(self, point, unravel)
+        return predictors.products()
+
+    def _predictors(self, point: Array, unravel: Callable[[Array], Any]) -> ByPredictors | None:
+        """For a model that is linear in coefficients, which are known by name."""
+        free = unravel(point)
+        model = self.constrain(free)
+        linear = isinstance(free, dict) and getattr(model, "is_linear", False)
+        return ByPredictors(self.constrain, self.source, point, unravel) if linear else None
 
     def _sum(self, free: Any, points: Any, weights: Array) -> Array:
         model = self.constrain(free)

@@ -110,7 +110,9 @@ def covariance(default: Any = dataclasses.MISSING) -> Any:
 
 
 def as_support(declared: Any) -> Support:
-    """The support that `positive`, `positive()` or `interval(0, 1)` declares."""
+    """The support that `positive`, `positive()` or `interval(0, 1)` declares, or a family's, as `Beta.support`."""
+    if isinstance(declared, Support):
+        return declared
     if callable(declared):
         declared = declared()
     found = getattr(declared, "metadata", {}).get("support")

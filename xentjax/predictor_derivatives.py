@@ -5,91 +5,181 @@ in (η, c) are cheap, whatever the number of coefficients; and since η is linea
 them is the sum of Zᵀ W Z, a product of matrices for each block of points and pair of predictors.
 """
 
+import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.flatten_util import ravel_pytree
 
 from xentjax.sources import Empirical
 
 # The rows of a block, their designs and the products with weights should stay in the second-level cache.
 BLOCK = 1024
 
+# Products keep a matrix of (η, c) by (η, c) for each point; up to this many numbers it is no larger than a few rows.
+WIDEST = 32
 
-def second_order_by_predictors(
-    constrain: Callable[[Any], Any], source: Empirical, free: dict[str, Array], model: Any
-) -> tuple[Array, Array, Array]:
-    """Value, gradient [m] and Hessian [m, m] of a regression's cross-entropy in the coordinates `free`."""
-    names = [name for name in model.predictors if any(key.startswith(f"{name}.") for key in free)]
-    groups = [{key: u for key, u in free.items() if key.startswith(f"{name}.")} for name in names]
-    constants = {key: u for key, u in free.items() if not any(key in group for group in groups)}
-    order = np.argsort(np.concatenate([_places(free, group) for group in [*groups, constants]]))
 
-    def derivatives(points: Any, weights: Array) -> tuple[Array, Array, Array]:
-        *terms, designs = jax.vmap(lambda x: _of_point(constrain, free, names, groups, constants, x))(points)
+class _Part(NamedTuple):
+    """A predictor: η [copies · rows], by coefficients [copies, k] of one design [rows, k].
+
+    A vector of logits has copies of one row; alternatives with common coefficients are the rows of one copy. Constants
+    are copies too, with the design 1, and have no name.
+    """
+
+    name: str
+    shapes: dict[str, tuple[int, ...]]  # of the coordinates of one copy, or of constants
+    places: np.ndarray  # of the coefficients among all coordinates
+    rows: int
+
+
+class ByPredictors:
+    """The derivatives of a regression's cross-entropy at a point whose coordinates have names."""
+
+    def __init__(self, constrain: Callable[[Any], Any], source: Empirical, point: Array, unravel: Callable) -> None:
+        self.constrain, self.source, self.point, self.unravel = constrain, source, point, unravel
+        self.free, x = unravel(point), jax.tree.map(lambda column: column[0], source.data[0])
+        self.parts = _parts(constrain(self.free), self.free, x)
+        ends = np.cumsum([0, *(part.rows * len(part.places) for part in self.parts)])
+        self.spans = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
+        self.width = int(ends[-1])
+        # from parts one after the other to the order of the point
+        self.order = np.argsort(np.concatenate([part.places.ravel() for part in self.parts]))
+
+    def second_order(self) -> tuple[Array, Array, Array]:
+        """Value, gradient [m] and Hessian [m, m]."""
+
+        def sums(points: Any, weights: Array) -> tuple[Array, Array, Array]:
+            value, slope, bend, designs = self._of_block(points, weights)
+            rows = [
+                jnp.concatenate([_between(a, bend[:, i, j], b) for b, j in zip(designs, self.spans, strict=True)], 1)
+                for a, i in zip(designs, self.spans, strict=True)
+            ]
+            return value, self._gradient(designs, slope), jnp.concatenate(rows)
+
+        value, gradient, hessian = self._divided(self.source.reduce(sums, BLOCK))
+        return value, gradient, hessian[self.order][:, self.order]
+
+    def products(self) -> tuple[Array, Array, Callable, Callable]:
+        """Value, gradient [m], the Hessian's product and its rough inverse: see `certificates.products`.
+
+        Each point's Hessian in (η, c), and a copy of the covariates about their centers, are kept as long as these are
+        used: one Newton step. The rough inverse is that of the diagonal blocks, one for each copy's coefficients.
+        """
+
+        def sums(points: Any, weights: Array) -> tuple[tuple, Array]:
+            value, slope, bend, designs = self._of_block(points, weights)
+            blocks = [_within(design, bend[:, i, i]) for design, i in zip(designs, self.spans, strict=True)]
+            return (value, self._gradient(designs, slope), blocks), bend
+
+        (value, gradient, blocks), bend = self._divided(self.source.reduce_and_keep(sums, BLOCK))
+        x = self.source.data[0]
+        _, push = jax.linearize(lambda v: jax.vmap(lambda x: self._values(self.unravel(v), x))(x), self.point)
+        pull = jax.linear_transpose(push, self.point)
+
+        def product(vector: Array) -> Array:
+            return pull(jnp.einsum("nrs,ns->nr", bend, push(vector)))[0]
+
+        def rough(added: Array) -> Callable[[Array], Array]:
+            solvers = [_solver(block, added[part.places]) for block, part in zip(blocks, self.parts, strict=True)]
+
+            def inverse(vector: Array) -> Array:
+                pairs = zip(solvers, self.parts, strict=True)
+                return jnp.concatenate([solve(vector[part.places]).ravel() for solve, part in pairs])[self.order]
+
+            return inverse
+
+        return value, gradient, product, rough
+
+    def _of_block(self, points: Any, weights: Array) -> tuple[Array, Array, Array, list[Array]]:
+        """The sum of the terms of a block, the gradient and Hessian in (η, c) of each, and the designs."""
         # a point of weight 0 is removed, even where the model excludes it
-        value, slope, bend = (_weighted(leaf, weights) for leaf in terms)
-        ends = np.cumsum([0, *(design.shape[1] for design in designs)])
-        parts = [slice(a, b) for a, b in zip(ends, [*ends[1:], None], strict=True)]
-        designs = [*designs, None]
-        gradient = [_through(design, slope[:, part]) for design, part in zip(designs, parts, strict=True)]
-        rows = [
-            jnp.concatenate([_between(a, bend[:, i, j], b) for b, j in zip(designs, parts, strict=True)], 1)
-            for a, i in zip(designs, parts, strict=True)
-        ]
-        return jnp.sum(value), jnp.concatenate(gradient), jnp.concatenate(rows)
+        value, slope, bend = (_weighted(leaf, weights) for leaf in jax.vmap(self._of_point)(points))
+        return jnp.sum(value), slope, bend, jax.vmap(self._designs)(points[0])
 
-    value, gradient, hessian = source.reduce(derivatives, BLOCK)
-    total = source.total.astype(value.dtype)
-    return value / total, gradient[order] / total, hessian[order][:, order] / total
+    def _divided(self, sums: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf / self.source.total.astype(leaf.dtype), sums)
+
+    def _gradient(self, designs: list[Array], slope: Array) -> Array:
+        pairs = zip(designs, self.spans, strict=True)
+        return jnp.concatenate([_through(design, slope[:, span]) for design, span in pairs])[self.order]
+
+    def _values(self, free: dict[str, Array], x: Any) -> Array:
+        """(η, c) at the covariates of one observation."""
+        predictors = self.constrain(free).predictors
+        etas = [predictors[part.name](x) for part in self.parts if part.name]
+        constants = [free[key] for part in self.parts if not part.name for key in part.shapes]
+        return jnp.concatenate([jnp.ravel(value) for value in [*etas, *constants]])
+
+    def _designs(self, x: Any) -> list[Array]:
+        """The design [rows, k] of each part at the covariates of one observation."""
+
+        def of_part(part: _Part) -> Array:
+            if not part.name:
+                return jnp.ones((1, 1), self.point.dtype)
+
+            def first(row: dict[str, Array]) -> Array:
+                return jnp.ravel(self.constrain(self.free | row).predictors[part.name](x))[: part.rows]
+
+            slopes = jax.jacrev(first)(_split(self.point[part.places[0]], part.shapes))
+            return jnp.concatenate([slopes[key].reshape(part.rows, -1) for key in part.shapes], 1)
+
+        return [of_part(part) for part in self.parts]
+
+    def _of_point(self, point: Any) -> tuple[Array, Array, Array]:
+        """−log q at a point, its gradient and Hessian in (η, c)."""
+        predictions = self.constrain(self.free).predictions(point[0])
+
+        def term(values: Array) -> Array:
+            given, constants = dict(predictions), {}
+            for part, span in zip(self.parts, self.spans, strict=True):
+                if part.name:
+                    given[part.name] = values[span].reshape(jnp.shape(given[part.name]))
+                else:
+                    constants = _split(values[span], part.shapes)
+            found = -self.constrain(self.free | constants).log_prob_given(given, point)
+            if found.ndim:
+                raise ValueError(
+                    f"fit: found a log-density of shape {found.shape} for one pair (x, y), but a scalar is needed; "
+                    "give one response for each observation: y.ravel() for a family of numbers, a label for a "
+                    "Categorical."
+                )
+            return found
+
+        def value_and_slope(values: Array) -> tuple[Array, tuple[Array, Array]]:
+            value, slope = jax.value_and_grad(term)(values)
+            return slope, (value, slope)
+
+        bend, (value, slope) = jax.jacfwd(value_and_slope, has_aux=True)(self._values(self.free, point[0]))
+        return value, slope, bend
 
 
-def _places(free: dict[str, Array], part: dict[str, Array]) -> np.ndarray:
-    """Where the numbers of a part are among those of `free`, as `ravel_pytree` orders both."""
-    sizes = {key: int(np.prod(jnp.shape(free[key]))) for key in sorted(free)}
-    ends = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
-    return np.concatenate([np.arange(ends[key], ends[key] + sizes[key]) for key in sorted(part)] or [np.arange(0)])
+def _parts(model: Any, free: dict[str, Array], x: Any) -> list[_Part]:
+    """The predictors of which a coefficient is free, in the order of the model, and then the constants."""
+    shapes = {key: jnp.shape(free[key]) for key in sorted(free)}  # the order of `ravel_pytree`
+    places = _split(np.arange(sum(int(np.prod(shape)) for shape in shapes.values())), shapes)
+    parts = []
+    for name, predictor in model.predictors.items():
+        own = {key: shapes.pop(key) for key in list(shapes) if key.startswith(f"{name}.")}
+        if own:
+            size, copied = predictor(x).size, jnp.shape(predictor(x)) if predictor.has_own_coefficients(x) else ()
+            copies = int(np.prod(copied))
+            columns = np.concatenate([places[key].reshape(copies, -1) for key in own], 1)
+            one = {key: shape[len(copied) :] for key, shape in own.items()}
+            parts.append(_Part(name, one, columns, size // copies))
+    if shapes:
+        parts.append(_Part("", shapes, np.concatenate([places[key].reshape(-1, 1) for key in shapes]), 1))
+    return parts
 
 
-def _of_point(constrain: Callable, free: dict, names: list, groups: list, constants: dict, x: Any) -> tuple:
-    """−log q at a point, its gradient and Hessian in (η, c), and the designs [r, k] that lead to each η [r]."""
-    of_constants, unravel_constants = ravel_pytree(constants)
-    shapes = jax.eval_shape(lambda: constrain(free).predictions(x[0]))
-    designs, etas = [], []
-    for name, group in zip(names, groups, strict=True):
-        vector, unravel = ravel_pytree(group)
-
-        def eta(vector: Array, name: str = name, unravel: Callable = unravel) -> tuple[Array, Array]:
-            found = jnp.ravel(constrain(free | unravel(vector)).predictors[name](x[0]))
-            return found, found
-
-        design, found = jax.jacrev(eta, has_aux=True)(vector)
-        designs.append(design)
-        etas.append(found)
-    held = {name: predictor(x[0]) for name, predictor in constrain(free).predictors.items() if name not in names}
-
-    def term(values: Array) -> Array:
-        *parts, own = jnp.split(values, np.cumsum([e.shape[0] for e in etas])) if etas else (values,)
-        given = {name: part.reshape(shapes[name].shape) for name, part in zip(names, parts, strict=True)}
-        found = -constrain(free | unravel_constants(own)).log_prob_given(held | given, x)
-        if found.ndim:
-            raise ValueError(
-                f"fit: found a log-density of shape {found.shape} for one pair (x, y), but a scalar is needed; give "
-                "one response for each observation: y.ravel() for a family of numbers, a label for a Categorical."
-            )
-        return found
-
-    def value_and_slope(values: Array) -> tuple[Array, tuple[Array, Array]]:
-        value, slope = jax.value_and_grad(term)(values)
-        return slope, (value, slope)
-
-    values = jnp.concatenate([*etas, of_constants]) if constants else jnp.concatenate(etas)
-    bend, (value, slope) = jax.jacfwd(value_and_slope, has_aux=True)(values)
-    return value, slope, bend, designs
+def _split(values: Any, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Numbers [m] by name."""
+    ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes.values())])
+    pieces = zip(shapes.items(), itertools.pairwise(ends), strict=True)
+    return {key: values[begin:end].reshape(shape) for (key, shape), (begin, end) in pieces}
 
 
 def _weighted(leaf: Array, weights: Array) -> Array:
@@ -97,17 +187,38 @@ def _weighted(leaf: Array, weights: Array) -> Array:
     return jnp.where(weights == 0, 0.0, weights.astype(leaf.dtype) * leaf)
 
 
-def _through(design: Array | None, slope: Array) -> Array:
-    """Σ Zᵀ slope over the points of a block; constants have no design."""
-    return jnp.sum(slope, 0) if design is None else jnp.einsum("brk,br->k", design, slope)
+def _through(design: Array, slope: Array) -> Array:
+    """Σ Zᵀ slope over the points of a block, for one copy after the other."""
+    slope = slope.reshape(len(design), -1, design.shape[1])
+    return jnp.einsum("bqk,biq->ik", design, slope).ravel()
 
 
-def _between(a: Array | None, bend: Array, b: Array | None) -> Array:
-    """Σ Aᵀ bend B over the points of a block."""
-    if a is None:
-        return jnp.sum(bend, 0) if b is None else jnp.einsum("brs,bsl->rl", bend, b)
-    if b is None:
-        return jnp.einsum("brk,brs->ks", a, bend)
-    if a.shape[1] == b.shape[1] == 1:  # one product of matrices
-        return (a[:, 0] * bend[:, 0]).T @ b[:, 0]
-    return jnp.einsum("brk,brs,bsl->kl", a, bend, b)
+def _between(a: Array, bend: Array, b: Array) -> Array:
+    """Σ Aᵀ bend B over the points of a block, for all pairs of copies."""
+    bend = bend.reshape(len(a), -1, a.shape[1], bend.shape[2] // b.shape[1], b.shape[1])
+    found = jnp.einsum("bqk,biqjs,bsl->ikjl", a, bend, b)
+    return found.reshape(found.shape[0] * found.shape[1], -1)
+
+
+def _within(design: Array, bend: Array) -> Array:
+    """Σ Zᵀ bend Z over the points of a block, for each copy: [copies, k, k]."""
+    rows = design.shape[1]
+    copies = bend.shape[1] // rows
+    bend = jnp.einsum("biqis->biqs", bend.reshape(len(design), copies, rows, copies, rows))
+    return jnp.einsum("bqk,biqs,bsl->ikl", design, bend, design)
+
+
+def _solver(blocks: Array, added: Array) -> Callable[[Array], Array]:
+    """The inverse of blocks [copies, k, k] with `added` [copies, k] on their diagonals, as a function of [copies, k].
+
+    A block that is not positive definite counts as its diagonal.
+    """
+    eye = jnp.eye(blocks.shape[-1], dtype=blocks.dtype)[None]
+    blocks = blocks + added[..., None] * eye
+    diagonal = jnp.abs(jnp.diagonal(blocks, axis1=1, axis2=2))
+    unit = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))[..., None]
+    # a column of zeros, and columns that depend on one another, need a little more than nothing
+    more = jnp.finfo(blocks.dtype).eps ** 0.5 * eye
+    factor = jnp.linalg.cholesky(blocks / unit / jnp.swapaxes(unit, 1, 2) + more)
+    factor = jnp.where(jnp.all(jnp.isfinite(factor), (1, 2), keepdims=True), factor, eye)
+    return lambda vectors: (jax.scipy.linalg.cho_solve((factor, True), vectors[..., None] / unit) / unit)[..., 0]

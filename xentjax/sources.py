@@ -19,6 +19,10 @@ def num_points(data: Any) -> int:
     return jax.tree_util.tree_leaves(data)[0].shape[0]
 
 
+# An accelerator works on this many points as fast as on a thousand; more would only need more memory.
+ACCELERATOR_BLOCK = 2**18
+
+
 @record
 class Empirical:
     """The empirical distribution p̃ of data: E_p̃[f] = Σ wᵢ f(xᵢ) / Σ wᵢ.
@@ -113,15 +117,23 @@ class Empirical:
         return jax.tree.map(lambda s: jnp.sqrt(s / (self.total.astype(s.dtype) - 1)), self.expect(squares))
 
     def reduce(self, f: Callable[[Any, Array], Any], block: int) -> Any:
-        """The sum of f(points, weights) over blocks of at most `block` points, with a compensated carry.
+        """The sum of f(points, weights) over blocks of at most `block` points (accelerators take larger ones), with a
+        compensated carry.
 
         Blocks are slices of the data, so nothing of length n is written. The last block reaches back to stay full and
         gives the points it repeats the weight 0.
         """
+        return self.reduce_and_keep(lambda points, weights: (f(points, weights), ()), block)[0]
+
+    def reduce_and_keep(self, f: Callable[[Any, Array], tuple[Any, Any]], block: int) -> tuple[Any, Any]:
+        """As `reduce`, of f that returns a pair: what is summed, and an entry for each point that is kept, [n, ...]."""
         n = num_points(self.data)
         weights = self.weights
+        if jax.default_backend() != "cpu":
+            block = max(block, ACCELERATOR_BLOCK)
         if n <= block:
             return f(self.data, jnp.ones(n) if weights is None else weights)
+        block = -(-n // -(-n // block))  # as few blocks, so that hardly a point is repeated
 
         def slice_at(start: Array, array: Array) -> Array:
             return jax.lax.dynamic_slice_in_dim(array, start, block)
@@ -131,12 +143,19 @@ class Empirical:
             points = jax.tree.map(lambda a: slice_at(start, a), self.data)
             own = jnp.ones(block) if weights is None else slice_at(start, weights)
             new = start + jnp.arange(block) >= index * block
-            return _compensated(carry, f(points, jnp.where(new, own, 0.0))), None
+            terms, kept = f(points, jnp.where(new, own, 0.0))
+            return _compensated(carry, terms), kept
 
-        shapes = jax.eval_shape(lambda: f(jax.tree.map(lambda a: a[:block], self.data), jnp.ones(block)))
+        def joined(kept: Array) -> Array:
+            last = (n - 1) % block + 1
+            rows = kept[:-1].reshape(n - last, *kept.shape[2:])
+            return jnp.concatenate([rows, kept[-1, block - last :]])
+
+        shapes, _ = jax.eval_shape(lambda: f(jax.tree.map(lambda a: a[:block], self.data), jnp.ones(block)))
         zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-        (total, lost), _ = jax.lax.scan(body, (zeros, zeros), jnp.arange(-(-n // block)))
-        return jax.tree.map(jnp.add, total, lost)
+        kept: Any
+        (total, lost), kept = jax.lax.scan(body, (zeros, zeros), jnp.arange(-(-n // block)))
+        return jax.tree.map(jnp.add, total, lost), jax.tree.map(joined, kept)
 
 
 def _whole_or_float(leaf: Any) -> Any:

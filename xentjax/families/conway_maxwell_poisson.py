@@ -113,7 +113,14 @@ class ConwayMaxwellPoisson(Family):
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         rate = jnp.asarray(self.rate)
         uniform = jax.random.uniform(key, shape, rate.dtype, minval=jnp.finfo(rate.dtype).tiny)
-        return jax.vmap(self.inverse)(uniform.reshape(-1)).reshape(shape)
+        (low, high), (k, probs) = self._reach(rate), self._points()
+
+        def from_table(uniform: Array) -> Array:
+            return k[jnp.minimum(jnp.searchsorted(jnp.cumsum(probs), uniform), NUM_TERMS - 1)]
+
+        # a table holds all numbers that matter, unless they had to be thinned out
+        draws = jax.lax.cond(high - low < NUM_TERMS, from_table, jax.vmap(self.inverse), uniform.reshape(-1))
+        return draws.reshape(shape)
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         norm, (low, high) = self._log_norm(), self._reach(x)

@@ -70,28 +70,17 @@ class Family:
 
     def log_cdf(self, x: Any) -> Array:
         """log P(X ≤ x) of one number x: accurate where it is close to 0 and where it is far below."""
-        return self._tail(x, 0)
+        return tail(self, x, 0)
 
     def log_survival(self, x: Any) -> Array:
         """log P(X > x) of one number x."""
-        return self._tail(x, 1)
+        return tail(self, x, 1)
 
     def cdf(self, x: Any) -> Array:
         """P(X ≤ x) of one number x."""
         return jnp.exp(self.log_cdf(x))
 
-    # tails, inversions and rejections are made of loops, which JAX compiles again at each call outside jit
-    @functools.partial(jax.jit, static_argnums=2)
-    def _tail(self, x: Any, side: int) -> Array:
-        x, (low, high) = as_float(x), self.ends()
-        # at and past the ends the tails are known, and their formulas must not see them
-        below = x < low if self.support.discrete else x <= low
-        within = ~below & (x < high) & jnp.isfinite(x)
-        safe = jnp.where(within, jnp.floor(x) if self.support.discrete else x, self.interior)
-        certain = below if side else ~below
-        return within_support(within | ~jnp.isnan(x), x, jnp.where(within, self.tails(safe)[side], _log_of(certain)))
-
-    @jax.jit
+    @jax.jit  # as `tail`
     def quantile(self, probability: Any) -> Array:
         """The x with P(X ≤ x) = probability, of one number from 0 to 1; for whole numbers the least that reaches it.
 
@@ -219,6 +208,19 @@ def _points_and_mass(p: Family, num_points: int, there: Array | None) -> tuple[A
     density = jnp.exp(jax.vmap(p.log_prob)(points))
     mass = density * slopes * scale * weights
     return points, jnp.where(density > 0, mass, 0.0)
+
+
+# tails, inversions and rejections are made of loops, which JAX compiles again at each call outside jit
+@functools.partial(jax.jit, static_argnums=2)
+def tail(p: Any, x: Any, side: int) -> Array:
+    """log P(X ≤ x) for side 0, log P(X > x) for side 1, of any number x, from `p.tails` between the ends."""
+    x, (low, high) = as_float(x), p.ends()
+    # at and past the ends the tails are known, and their formulas must not see them
+    below = x < low if p.support.discrete else x <= low
+    within = ~below & (x < high) & jnp.isfinite(x)
+    safe = jnp.where(within, jnp.floor(x) if p.support.discrete else x, p.interior)
+    certain = below if side else ~below
+    return within_support(within | ~jnp.isnan(x), x, jnp.where(within, p.tails(safe)[side], _log_of(certain)))
 
 
 def within_support(within: Array, x: Any, value: Array) -> Array:

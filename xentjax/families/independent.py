@@ -22,7 +22,8 @@ class Independent(Family):
     fit starts from an instance, which `Independent.near(Gamma, x)` computes from data.
 
     Args:
-      component: one scalar family's instance, all of whose parameters have a trailing axis of length d.
+      component: one scalar family's instance, or a `Built` with its `support`, all of whose parameters have a trailing
+        axis of length d.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -52,11 +53,11 @@ class Independent(Family):
 
     @property
     def statistics(self) -> tuple:  # type: ignore[override]
-        return tuple(_by_columns(statistic) for statistic in self.component.statistics)
+        return tuple(_by_columns(statistic) for statistic in getattr(self.component, "statistics", ()))
 
     @property
     def edges(self) -> tuple[str, ...]:  # type: ignore[override]
-        return tuple(f"component.{name}" for name in self.component.edges)
+        return tuple(f"component.{name}" for name in getattr(self.component, "edges", ()))
 
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
@@ -74,7 +75,7 @@ class Independent(Family):
         return _component_by_component(self.component, f) if value is None else value
 
     def order_statistics(self, source: Any) -> dict[str, Array]:
-        if not isinstance(source, Empirical):
+        if not isinstance(source, Empirical) or not hasattr(self.component, "order_statistics"):
             return {}
         columns = as_float(source.data)
         each = jax.vmap(lambda c, x: c.order_statistics(Empirical(x, source.weights)), (0, 1))(self.component, columns)

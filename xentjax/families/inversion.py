@@ -20,27 +20,34 @@ def invert(p: Any, probability: Array) -> Array:
     """
     value_and_slope = jax.value_and_grad(lambda u: _excess(p, p.constrain(u), probability))
     loc, scale = p.coordinate()
-    low, high, closed = _bracket(lambda u: value_and_slope(u)[0], loc, scale)
-    eps = jnp.finfo(loc.dtype).eps
+    eps, farthest = jnp.finfo(loc.dtype).eps, 0.1 * jnp.finfo(loc.dtype).max
+    infinite = jnp.full_like(loc, jnp.inf)
 
+    # one loop for both stages: the tails, which are the costly part, are then compiled once
     def unfinished(state: tuple) -> Array:
-        low, high, _, moved, steps = state
+        low, high, _, width, moved, steps = state
         size = scale + jnp.maximum(jnp.abs(low), jnp.abs(high))
-        return (high - low > eps * size) & (moved > eps * size) & (steps < MAX_STEPS)
+        apart = (high - low > eps * size) & (moved > eps * size) & (steps < MAX_STEPS)
+        return jnp.where(high - low < jnp.inf, apart, width < farthest)
 
     def step(state: tuple) -> tuple:
-        low, high, u, moved, steps = state
+        low, high, u, width, moved, steps = state
         value, slope = value_and_slope(u)
         low, high = jnp.where(value < 0, u, low), jnp.where(value < 0, high, u)
-        newton = u - value / slope
+        closed = high - low < jnp.inf
+        newton, middle = u - value / slope, 0.5 * (low + high)
         # a Newton step that leaves the bracket, or does not halve the last, is replaced by a bisection
         good = (newton > low) & (newton < high) & (jnp.abs(newton - u) < 0.5 * moved)
-        good = good | (value == 0)
-        new = jnp.where(good, newton, 0.5 * (low + high))
-        return low, high, new, jnp.abs(new - u), steps + 1
+        inside = jnp.where(good | (value == 0), newton, middle)
+        # until there is a bracket, steps that double
+        outside = jnp.where(high == jnp.inf, u + width, u - width)
+        new = jnp.where(closed, inside, outside)
+        moved = jnp.where(closed, jnp.abs(new - u), moved)
+        return low, high, new, jnp.where(closed, width, 2 * width), moved, jnp.where(closed, steps + 1, 0)
 
-    start = (low, high, 0.5 * (low + high), jnp.full_like(low, jnp.inf), 0)
-    return jnp.where(closed, p.constrain(jax.lax.while_loop(unfinished, step, start)[2]), jnp.nan)
+    start = (-infinite, infinite, loc, scale, infinite, 0)
+    low, high, u, *_ = jax.lax.while_loop(unfinished, step, start)
+    return jnp.where(high - low < jnp.inf, p.constrain(u), jnp.nan)
 
 
 @invert.defjvp
@@ -60,29 +67,6 @@ def _excess(p: Any, x: Array, probability: Array) -> Array:
     return jnp.where(lower, log_cdf - target, target - log_survival)
 
 
-def _bracket(excess: Any, loc: Array, scale: Array) -> tuple[Array, Array, Array]:
-    """Two points with the root between them, found by steps that double; whether there are such points."""
-    farthest = 0.1 * jnp.finfo(loc.dtype).max
-
-    def reach(sign: int) -> tuple[Array, Array, Array]:
-        def outside(state: tuple) -> Array:
-            _, u, width = state
-            return (sign * excess(u) < 0) & (width < farthest)
-
-        def double(state: tuple) -> tuple:
-            _, u, width = state
-            return u, u + sign * width, 2 * width
-
-        start = loc + sign * scale
-        before, u, width = jax.lax.while_loop(outside, double, (start, start, scale))
-        return before, u, width < farthest
-
-    (top, low, lower), (bottom, high, upper) = reach(-1), reach(1)
-    # the root lies within the last of the steps that were taken
-    moved_down, moved_up = low < top, high > bottom
-    return jnp.where(moved_up, bottom, low), jnp.where(moved_down, top, high), lower & upper
-
-
 def invert_counts(p: Any, probability: Array) -> Array:
     """The least whole number x with P(X ≤ x) ≥ probability, by doubling and bisection; its derivatives are 0.
 
@@ -98,23 +82,20 @@ def invert_counts(p: Any, probability: Array) -> Array:
 
     below = jnp.asarray(low, probability.dtype) - 1
 
-    def too_narrow(width: Array) -> Array:
-        return (below + width < jnp.minimum(top, jnp.finfo(width.dtype).max)) & short(below + width)
-
-    width = jax.lax.while_loop(too_narrow, lambda width: 2 * width, jnp.ones_like(below))
-
-    def between(state: tuple) -> Array:
-        low, high = state
-        return jnp.floor(low + 0.5 * (high - low))
+    # one loop for both stages, as above
+    def middle_of(low: Array, high: Array, width: Array) -> Array:
+        beyond = jnp.minimum(below + width, jnp.minimum(top, jnp.finfo(width.dtype).max))
+        return jnp.where(high == jnp.inf, beyond, jnp.floor(low + 0.5 * (high - low)))
 
     def apart(state: tuple) -> Array:
-        low, high = state
-        return (between(state) > low) & (between(state) < high) & (high < jnp.inf)
+        middle = middle_of(*state)
+        return (middle > state[0]) & (middle < state[1])
 
     def halve(state: tuple) -> tuple:
-        low, high = state
-        middle = between(state)
+        low, high, width = state
+        middle = middle_of(low, high, width)
         short_there = short(middle)
-        return jnp.where(short_there, middle, low), jnp.where(short_there, high, middle)
+        return jnp.where(short_there, middle, low), jnp.where(short_there, high, middle), 2 * width
 
-    return jax.lax.while_loop(apart, halve, (below, jnp.minimum(below + width, top)))[1]
+    end = jnp.full_like(below, jnp.inf)
+    return jnp.minimum(jax.lax.while_loop(apart, halve, (below, end, jnp.ones_like(below)))[1], top)

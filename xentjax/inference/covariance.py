@@ -28,7 +28,7 @@ from xentjax.inference.natural_scale import (
     scale_and_core,
     spread_of,
 )
-from xentjax.inference.observations import arrays, check_single, compiled, curvature_of, observed
+from xentjax.inference.observations import arrays, check_single, compiled, curvature_of, observed_several
 from xentjax.parameters import NamedLeaf, entry_name, named_leaves
 from xentjax.records import record, static
 from xentjax.sources import Empirical, num_points
@@ -151,7 +151,7 @@ def opg_covariance(fit: Any, data: Any, weights: Any = None) -> Covariance:
       data, weights: those of the fit; weights are frequencies.
 
     Raises:
-      TypeError, ValueError: data that are not those of the fit; a batch of fits.
+      TypeError, ValueError: data that are not those of the fit, or a single observation; a batch of fits.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -164,7 +164,7 @@ def opg_covariance(fit: Any, data: Any, weights: Any = None) -> Covariance:
 
     Reference: Berndt, Hall, Hall & Hausman (1974), Annals of Economic and Social Measurement 3.
     """
-    source = observed("opg_covariance", fit, data, weights)
+    source = observed_several("opg_covariance", fit, data, weights)
     return Covariance(fit.model, _opg(fit, source), fit.fixed)
 
 
@@ -186,8 +186,8 @@ def sandwich_covariance(fit: Any, data: Any, weights: Any = None, clusters: Any 
       clusters: whole numbers [n], the label of the cluster of each observation.
 
     Raises:
-      TypeError, ValueError: data that are not those of the fit, labels that are none; more than 64 free parameters; a
-        batch of fits.
+      TypeError, ValueError: data that are not those of the fit, or a single observation; labels that are none; more
+        than 64 free parameters; a batch of fits.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -201,7 +201,7 @@ def sandwich_covariance(fit: Any, data: Any, weights: Any = None, clusters: Any 
     Reference: Huber (1967), Proc. 5th Berkeley Symposium; White (1982), Econometrica 50.
     """
     curvature_of("sandwich_covariance", fit)
-    source = observed("sandwich_covariance", fit, data, weights)
+    source = observed_several("sandwich_covariance", fit, data, weights)
     labels = _labels("sandwich_covariance", clusters, num_points(source.data))
     return Covariance(fit.model, _sandwich(fit, source, labels), fit.fixed)
 

@@ -15,8 +15,7 @@ from jax import Array
 from xentjax.estimation import fit_mle
 from xentjax.inference.influence import by_case, check_cases
 from xentjax.inference.matrices import bread_and_meat
-from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates
-from xentjax.inference.observations import observed as observations_of
+from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates, observed_several
 from xentjax.parameters import named_leaves
 from xentjax.sources import Empirical, check_key, num_points
 
@@ -139,7 +138,7 @@ def tic(fit: Any, data: Any, weights: Any = None) -> Array:
     Reference: Takeuchi (1976), Suri-Kagaku 153; Burnham & Anderson (2002), section 7.3.
     """
     curvature_of("tic", fit)
-    return _tic(fit, observations_of("tic", fit, data, weights))
+    return _tic(fit, observed_several("tic", fit, data, weights))
 
 
 @compiled()
@@ -177,7 +176,7 @@ def leave_one_out(fit: Any, data: Any, weights: Any = None) -> Array:
     Reference: Stone (1977), JRSS B 39; Giordano et al. (2019), A Swiss army infinitesimal jackknife.
     """
     check_cases("leave_one_out", fit)
-    return _leave_one_out(fit, observations_of("leave_one_out", fit, data, weights))
+    return _leave_one_out(fit, observed_several("leave_one_out", fit, data, weights))
 
 
 @compiled()
@@ -220,7 +219,7 @@ def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, fo
 
     Reference: Stone (1974), JRSS B 36.
     """
-    source = observations_of("cross_validation", fit, data, weights)
+    source = observed_several("cross_validation", fit, data, weights)
     n = num_points(source.data)
     if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or not 2 <= folds <= n:
         raise ValueError(

@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from xentjax._numerics import as_float
 from xentjax.parameters import unconstrain
-from xentjax.sources import Empirical, check_points, check_weights
+from xentjax.sources import Empirical, check_points, check_weights, num_points
 
 
 def compiled(*static: int) -> Callable[[Callable], Any]:
@@ -111,6 +111,20 @@ def observed(caller: str, fit: Any, data: Any, weights: Any) -> Empirical:
         raise ValueError(
             f"{caller}: found data that count {float(source.total):g} for a fit to {float(total):g} observations, but "
             "the same are needed; give the data and weights= of the fit."
+        )
+    return source
+
+
+def observed_several(caller: str, fit: Any, data: Any, weights: Any) -> Empirical:
+    """As `observed`, for what varies between observations, which are independent: an error for a single one.
+
+    At a maximum its score is 0, so that it would seem to leave no doubt.
+    """
+    source = observed(caller, fit, data, weights)
+    if num_points(source.data) == 1:
+        raise ValueError(
+            f"{caller}: found a single observation, such as a whole sequence, but several independent ones are needed; "
+            "observed_covariance and profile_interval go by the curvature of its likelihood."
         )
     return source
 

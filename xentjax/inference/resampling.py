@@ -14,7 +14,7 @@ from jax.scipy.special import ndtr, ndtri
 from xentjax.diagnosis import diagnose
 from xentjax.inference.influence import influence_at
 from xentjax.inference.intervals import probability
-from xentjax.inference.observations import check_single, compiled, curvature_of, known, observed
+from xentjax.inference.observations import check_single, compiled, curvature_of, known, observed, observed_several
 from xentjax.minimization import gap_tolerance, run
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
@@ -197,7 +197,7 @@ def parametric_bootstrap(
 def _observed(caller: str, fit: Fit, data: Any, key: Any, num_samples: Any, weights: Any) -> Empirical:
     check_key(caller, key)
     check_count(caller, "num_samples", num_samples)
-    return observed(caller, fit, data, weights)
+    return observed_several(caller, fit, data, weights)
 
 
 @compiled(3, 4)

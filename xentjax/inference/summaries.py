@@ -31,7 +31,8 @@ class Summary:
         it was held.
       low, high: the ends of the interval of `wald_interval`.
       level: the probability of the intervals.
-      log_likelihood, aic, bic, observations: of the whole fit.
+      log_likelihood, aic, bic, observations: of the whole fit; AIC and BIC are NaN, and not shown, of a fit with a
+        prior, as they suppose a maximum of the likelihood.
     """
 
     title: str
@@ -75,7 +76,8 @@ class Summary:
         return {name: cells for name, cells in columns.items() if any(cells)}
 
     def _notes(self) -> list[str]:
-        return [f"  log-likelihood {self.log_likelihood:.8g}, AIC {self.aic:.8g}, BIC {self.bic:.8g}"]
+        criteria = "" if np.isnan(self.aic) else f", AIC {self.aic:.8g}, BIC {self.bic:.8g}"
+        return [f"  log-likelihood {self.log_likelihood:.8g}{criteria}"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -161,14 +163,16 @@ def summary(fit: Any, covariance: Covariance | None = None, level: float = 0.95)
     )
     count = float(fit.observations)
     observations = f"{count:.10g} observation{'s' * (count != 1)}"
-    title = f"{type(fit.model).__name__} fitted to {observations}: {ADVICE[Status(int(fit.status))]}"
+    plain = fit.log_prior is None
+    how = "fitted" if plain else "fitted, with a prior,"
+    title = f"{type(fit.model).__name__} {how} to {observations}: {ADVICE[Status(int(fit.status))]}"
     return Summary(
         title=title,
         **columns,
         level=level,
         log_likelihood=float(fit.log_likelihood),
-        aic=float(aic(fit)),
-        bic=float(bic(fit)),
+        aic=float(aic(fit)) if plain else np.nan,
+        bic=float(bic(fit)) if plain else np.nan,
         observations=count,
     )
 

@@ -1,15 +1,22 @@
 """Models from elsewhere: anything with `log_prob`, built from parameters; or a function and its parameters."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, log1mexp
+from xentjax.families.family import tail, within_support
 from xentjax.parameters import as_support
 from xentjax.records import record, static, unnamed
-from xentjax.supports import Support
+from xentjax.supports import REAL, Support
+
+# methods of other libraries, best first, and what makes logarithms of them
+BELOW = {"log_cdf": jnp.asarray, "cdf": jnp.log}
+ABOVE = {"log_survival": jnp.asarray, "log_survival_function": jnp.asarray}
 
 
 class _Supports(dict):
@@ -30,11 +37,20 @@ class Built:
     log q(x) = build(params).log_prob(x). The object is built anew from `params` at each evaluation, so a library that
     normalises or checks in its constructor does so at the right time.
 
+    Combinations use what the object has besides: `log_cdf` or `cdf`, and `log_survival` or (distrax, TFP)
+    `log_survival_function`. Without the latter, as in numpyro, the upper tail is 1 − P(X ≤ x), which is 0 from about
+    1e-16 on and has as many digits as that leaves.
+
     Args:
       params: a pytree of arrays, the values to start from.
       build: a function of `params`. Define it once at module level: a new lambda per call compiles anew.
       supports: {path in params: support} for parameters that may not be any real number, as
         `{"scale": xentjax.positive}`.
+      support: where the values x lie, as `xentjax.count` or `xentjax.Beta.support`; beyond it the object is not asked.
+        `Truncated`, `ZeroInflated`, `Hurdle` and `Independent` need it; others take numbers for real ones without it.
+
+    Raises:
+      TypeError: (when a combination asks) the object has no distribution function, or no support was given.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -51,15 +67,83 @@ class Built:
     params: Any = unnamed()
     build: Callable[[Any], Any] = static()
     supports: Mapping[str, Any] = static()
+    support: Support | None = static(None)
 
-    def __init__(self, params: Any, build: Callable[[Any], Any], supports: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        params: Any,
+        build: Callable[[Any], Any],
+        supports: Mapping[str, Any] | None = None,
+        support: Any = None,
+    ) -> None:
         object.__setattr__(self, "params", params)
         object.__setattr__(self, "build", build)
         object.__setattr__(self, "supports", _Supports(supports))
+        object.__setattr__(self, "support", None if support is None else as_support(support))
 
     def log_prob(self, x: Any) -> Array:
         """log q(x) of one point, in nats."""
-        return self.build(self.params).log_prob(x)
+        if self.support is None:
+            return self.build(self.params).log_prob(x)
+        x, within = as_float(x), self.contains(x)
+        safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.interior)
+        return within_support(within, x, self.build(self.params).log_prob(safe))
+
+    def ends(self) -> tuple[Any, Any]:
+        """The least and the greatest number there may be."""
+        support = self.support or REAL
+        return support.low, support.high
+
+    def contains(self, x: Any) -> Array:
+        """Whether x is in the support."""
+        if self.support is None:
+            raise TypeError(
+                "Built: found no support of the values, but a combination needs to know where they lie; give it: "
+                "Built(params, build, supports, support=xentjax.positive)."
+            )
+        return self.support.contains(as_float(x))
+
+    @property
+    def interior(self) -> float:
+        """A value that can stand in for one outside."""
+        return (self.support or REAL).interior
+
+    def tails(self, x: Array) -> tuple[Array, Array]:
+        """log P(X ≤ x) and log P(X > x) of one number x inside the support."""
+        of = self.build(self.params)
+        below, above = (_offered(of, names, x) for names in (BELOW, ABOVE))
+        if below is None:
+            raise TypeError(
+                f"Built: found a {type(of).__name__}, which has no distribution function, but one with log_cdf or cdf "
+                "is needed; choose another, or build an object of your own with log_prob, log_cdf and log_survival."
+            )
+        return below, log1mexp(below) if above is None else above
+
+    def log_cdf(self, x: Any) -> Array:
+        """log P(X ≤ x) of one number x."""
+        return self._tail(x, 0)
+
+    def log_survival(self, x: Any) -> Array:
+        """log P(X > x) of one number x."""
+        return self._tail(x, 1)
+
+    def cdf(self, x: Any) -> Array:
+        """P(X ≤ x) of one number x."""
+        return jnp.exp(self.log_cdf(x))
+
+    def _tail(self, x: Any, side: int) -> Array:
+        numbers = self if self.support else Built(self.params, self.build, self.supports, REAL)
+        return tail(numbers, x, side)
+
+
+def _offered(of: Any, names: Mapping[str, Callable[[Array], Array]], x: Array) -> Array | None:
+    """The logarithm of a tail of an object by the first of its methods that is implemented, if there is one."""
+    for name, log in names.items():
+        # base classes elsewhere declare what only some distributions implement
+        with contextlib.suppress(NotImplementedError):
+            if hasattr(of, name):
+                return log(getattr(of, name)(x))
+    return None
 
 
 @record

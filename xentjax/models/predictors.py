@@ -104,6 +104,12 @@ class Linear:
         """Whether the covariates of one observation are [j, k], those of j alternatives."""
         return any(column.ndim == 2 for column in self._used(x).values())
 
+    def has_own_coefficients(self, x: Any) -> bool:
+        """Whether each number of η has coefficients of its own, of the same columns."""
+        shape = jnp.shape(self(x))
+        own = {name: (*shape, *column.shape) for name, column in self._used(x).items()} | {INTERCEPT: shape}
+        return all(jnp.shape(value) == own[name] for name, value in self.coefficients.items())
+
     def _center(self, name: str) -> Any:
         return self.center[name] if isinstance(self.center, dict) else jnp.zeros(())
 
@@ -237,6 +243,9 @@ def _scale(column: Array, center: Array, weights: Any) -> Array:
 @record
 class Network:
     """A predictor from a network: η = apply(params, x), in the unconstrained coordinates of the parameter it predicts.
+
+    These are its logarithm for a positive parameter, its logit for a probability, and k − 1 numbers for the logits of k
+    categories, the last of which is 0; the value has that shape at the covariates of one observation.
 
     Args:
       params: the network's weights, a pytree of arrays.

@@ -104,6 +104,9 @@ class Regression:
             name: p.start(x if p.columns else own, source.weights, *known[name]) if isinstance(p, Linear) else p
             for name, p in self.predictors.items()
         }
+        for name, predictor in self.predictors.items():
+            if not isinstance(predictor, Linear):
+                _check_size(name, predictor, own, *known[name])
         # what is predicted is no parameter of its own
         hollow = [None if leaf.name in predicted else leaf.value for leaf in named_leaves(marginal)]
         return object.__new__(Regression)._put(replace_leaves(marginal, hollow), predictors, self.columns, None)
@@ -171,6 +174,18 @@ class Regression:
         fields = [f"{leaf.name}={show(leaf.value)}" for leaf in named_leaves(self) if leaf.is_parameter]
         of = self.of.__name__ if inspect.isclass(self.of) else type(self.of).__name__
         return f"Regression({', '.join([of, *fields])})"
+
+
+def _check_size(name: str, predictor: Any, x: Any, support: Support, value: Array) -> None:
+    """An error for a function of x that gives more or fewer numbers than the parameter has coordinates."""
+    first = jax.tree.map(lambda column: jnp.asarray(column)[0], x)
+    found = jax.eval_shape(predictor, first).shape
+    needed = jnp.shape(value if support.free is None else support.free(value))
+    if found != needed and jnp.size(value):
+        raise ValueError(
+            f"Regression: found a predictor of {name} whose value at one x has the shape {found}, but {needed} is "
+            f"needed: the coordinates of {name} (of k logits k − 1, as the last is 0); change the last layer."
+        )
 
 
 def _holes(model: Any) -> list[tuple[str, Support]]:

@@ -10,7 +10,7 @@ from jax import Array
 
 from xentjax._numerics import as_float
 from xentjax.families.family import Family, within_support
-from xentjax.models.intervals import is_discrete, points_of
+from xentjax.models.intervals import is_discrete, points_of, support_of
 from xentjax.models.starts import FromData, is_open, started
 from xentjax.models.truncated import Truncated
 from xentjax.parameters import Parameter, unit_interval
@@ -37,7 +37,7 @@ class WithZeros(Family):
 
     @property
     def support(self) -> Support:  # type: ignore[override]
-        return _with_zero(type(self).__name__, self.of.support)
+        return _with_zero(type(self).__name__, support_of(self.of))
 
     def ends(self) -> tuple[Any, Any]:
         return 0.0, self.of.ends()[1]
@@ -218,8 +218,13 @@ def _positive(points: Empirical) -> Empirical:
 
 
 @functools.cache
-def _with_zero(caller: str, support: Support) -> Support:
+def _with_zero(caller: str, support: Support | None) -> Support:
     """A set of numbers ≥ 0 and 0."""
+    if support is None:
+        raise TypeError(
+            f"{caller}: found a model that does not say where its values lie, but its support is needed; give it: "
+            "Built(params, build, supports, support=xentjax.count), or `support` in a record of your own."
+        )
     if support.ndim or support.low < 0 or (caller == "ZeroInflated" and (not support.discrete or support.low > 0)):
         needed = "whole numbers ≥ 0, with 0," if caller == "ZeroInflated" else "numbers ≥ 0"
         raise TypeError(

@@ -1,0 +1,1 @@
+"""The parts of `network.py`, one file for each thing it shows; `trainings.py` is what they all look at."""
