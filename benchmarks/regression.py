@@ -9,7 +9,9 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
-from threadpoolctl import threadpool_limits
+import statsmodels.api as sm
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # of the libraries that are loaded when it is called
 
 import xentjax as xj
 
@@ -39,9 +41,6 @@ def report(name, ours, theirs, seconds, baseline, difference):
 
 
 def logistic():
-    import statsmodels.api as sm
-    from sklearn.linear_model import LogisticRegression
-
     rng = np.random.default_rng(0)
     x = rng.normal(size=(100_000, 20))
     y = (rng.uniform(size=len(x)) < 1 / (1 + np.exp(-(x @ rng.normal(size=20) / 3 + 0.3)))).astype(float)
@@ -76,8 +75,6 @@ def ridge(model):
 
 
 def softmax():
-    from sklearn.linear_model import LogisticRegression
-
     table = np.loadtxt(DIGITS, delimiter=",", skiprows=1)
     x, y = table[:, :-1] / 16, table[:, -1].astype(int)
     model = xj.Regression(xj.Categorical(jnp.zeros(10)), logits=xj.Linear())

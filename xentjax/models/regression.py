@@ -106,7 +106,7 @@ class Regression:
         }
         for name, predictor in self.predictors.items():
             if not isinstance(predictor, Linear):
-                _check_size(name, predictor, own, *known[name])
+                _check_size(name, predictor, x, *known[name])
         # what is predicted is no parameter of its own
         hollow = [None if leaf.name in predicted else leaf.value for leaf in named_leaves(marginal)]
         return object.__new__(Regression)._put(replace_leaves(marginal, hollow), predictors, self.columns, None)
