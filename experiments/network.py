@@ -1,4 +1,4 @@
-"""Training a network is minimising a cross-entropy: the usual loop and the library's, update by update, in bits.
+"""Training a network is minimising a cross-entropy: after each update the usual loop and the library agree to rounding.
 
 The claim. The softmax loss of a network is H(p̃, q) of the model q(y | x) = Categorical(logits = network(x)), so that
 `xj.estimators.train` of that model makes the updates of the loop that everyone writes; what the model adds is a unit,

@@ -200,8 +200,11 @@ def _checked_fit(
             other = run_from(type(model), _held(model, fixed))
             result = result if admission.is_lost(model, other) else other
     except NotImplementedError as error:  # of JAX, as for derivatives of gammainc in its first argument
+        if "ifferentiation rule" not in str(error):
+            raise
+        name = model.__name__ if isinstance(model, type) else type(model).__name__
         raise TypeError(
-            f"{caller}: found that JAX cannot differentiate the log-density of the {type(model).__name__} ({error}), "
+            f"{caller}: found that JAX cannot differentiate the log-density of the {name} ({error}), "
             "but two derivatives in the parameters are needed; take a distribution whose formulas have them, as those "
             "of xentjax do."
         ) from error

@@ -71,7 +71,7 @@ def f_divergence(
         zero = (p == 0) | (q == 0)
         safe_p, safe_q = (jnp.where(zero, 1.0, x).ravel() for x in (p, q))
         ratio, step = quotient(safe_p, safe_q), -relative_difference(safe_q, safe_p)
-        # accelerators round a division in its last digits, also that of equal numbers
+        # 1 exactly for equal numbers, with the derivatives of the quotient: accelerators round its last digits
         ratio = ratio + jax.lax.stop_gradient(jnp.where(safe_p == safe_q, 1 - ratio, 0.0))
         terms = q * jax.vmap(lambda r, d: _excess(f, r, one, d))(ratio, step).reshape(p.shape)
         # the limits may be infinite: nothing but the outcomes that they are for may meet them

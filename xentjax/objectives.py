@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax.certificates import linearized, products, second_order
-from xentjax.predictor_derivatives import WIDEST, ByPredictors
+from xentjax.predictor_derivatives import ByPredictors
 from xentjax.sources import Empirical
 from xentjax.statistics import Center, Spread, summarize
 
@@ -113,7 +113,7 @@ class PointObjective:
     def products(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Callable, Callable]:
         """Value, gradient [m], the Hessian's product, and its rough inverse: see `certificates.products`."""
         predictors = self._predictors(point, unravel)
-        if predictors is None or predictors.width > WIDEST:
+        if predictors is None or not predictors.keeps_products:
             return linearized(self, point, unravel)
         return predictors.products()
 

@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax.sources import Empirical
+from xentjax.sources import Empirical, num_points
 
 # The rows of a block, their designs and the products with weights should stay in the second-level cache.
 BLOCK = 1024
 
-# Products keep a matrix of (η, c) by (η, c) for each point; up to this many numbers it is no larger than a few rows.
-WIDEST = 32
+# Products keep a matrix of (η, c) by (η, c) for each point: of no more than this many times the numbers of the point.
+WIDEST = 8
 
 
 class _Part(NamedTuple):
@@ -46,6 +46,8 @@ class ByPredictors:
         ends = np.cumsum([0, *(part.rows * len(part.places) for part in self.parts)])
         self.spans = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
         self.width = int(ends[-1])
+        numbers = sum(leaf.size for leaf in jax.tree.leaves(source.data)) // num_points(source.data)
+        self.keeps_products = self.width**2 <= WIDEST * numbers
         # from parts one after the other to the order of the point
         self.order = np.argsort(np.concatenate([part.places.ravel() for part in self.parts]))
 

@@ -19,7 +19,7 @@ def num_points(data: Any) -> int:
     return jax.tree_util.tree_leaves(data)[0].shape[0]
 
 
-# An accelerator works on this many points as fast as on a thousand; more would only need more memory.
+# An accelerator works on this many numbers as fast as on a thousand; what is made of them has to fit in its memory.
 ACCELERATOR_BLOCK = 2**18
 
 
@@ -130,7 +130,8 @@ class Empirical:
         n = num_points(self.data)
         weights = self.weights
         if jax.default_backend() != "cpu":
-            block = max(block, ACCELERATOR_BLOCK)
+            numbers = sum(leaf.size for leaf in jax.tree.leaves(self.data)) // n
+            block = max(block, ACCELERATOR_BLOCK // max(numbers, 1))
         if n <= block:
             return f(self.data, jnp.ones(n) if weights is None else weights)
         block = -(-n // -(-n // block))  # as few blocks, so that hardly a point is repeated

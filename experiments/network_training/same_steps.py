@@ -1,4 +1,4 @@
-"""The library's training is the loop that people write: the same parameters after every update."""
+"""The library's training is the loop that people write: after every update the same parameters, to rounding."""
 
 import dataclasses
 

@@ -118,8 +118,11 @@ class ConwayMaxwellPoisson(Family):
         def from_table(uniform: Array) -> Array:
             return k[jnp.minimum(jnp.searchsorted(jnp.cumsum(probs), uniform), NUM_TERMS - 1)]
 
+        def by_inversion(uniform: Array) -> Array:
+            return jax.lax.map(self.inverse, uniform, batch_size=1024)
+
         # a table holds all numbers that matter, unless they had to be thinned out
-        draws = jax.lax.cond(high - low < NUM_TERMS, from_table, jax.vmap(self.inverse), uniform.reshape(-1))
+        draws = jax.lax.cond(high - low < NUM_TERMS, from_table, by_inversion, uniform.reshape(-1))
         return draws.reshape(shape)
 
     def tails(self, x: Array) -> tuple[Array, Array]:

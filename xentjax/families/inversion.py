@@ -38,7 +38,7 @@ def invert(p: Any, probability: Array) -> Array:
         newton, middle = u - value / slope, 0.5 * (low + high)
         # a Newton step that leaves the bracket, or does not halve the last, is replaced by a bisection
         good = (newton > low) & (newton < high) & (jnp.abs(newton - u) < 0.5 * moved)
-        inside = jnp.where(good | (value == 0), newton, middle)
+        inside = jnp.where(value == 0, u, jnp.where(good, newton, middle))
         # until there is a bracket, steps that double
         outside = jnp.where(high == jnp.inf, u + width, u - width)
         new = jnp.where(closed, inside, outside)
@@ -88,8 +88,10 @@ def invert_counts(p: Any, probability: Array) -> Array:
         return jnp.where(high == jnp.inf, beyond, jnp.floor(low + 0.5 * (high - low)))
 
     def apart(state: tuple) -> Array:
-        middle = middle_of(*state)
-        return (middle > state[0]) & (middle < state[1])
+        (low, high, width), middle = state, middle_of(*state)
+        # far out a width of 1 is less than the distance of floats: the next is more
+        unbounded = (low < top) & (width < 0.1 * jnp.finfo(width.dtype).max)
+        return jnp.where(high == jnp.inf, unbounded, (middle > low) & (middle < high))
 
     def halve(state: tuple) -> tuple:
         low, high, width = state

@@ -306,6 +306,11 @@ def _labels(caller: str, clusters: Any, n: int) -> Array | None:
             f"{caller}: found clusters of shape {labels.shape} for {n} observations, but one label for each is needed; "
             "repeat the label for each member of a cluster."
         )
+    if not isinstance(labels, jax.core.Tracer) and np.unique(np.asarray(labels)).size == 1:
+        raise ValueError(
+            f"{caller}: found a single cluster, but several independent ones are needed, as the score of one is 0; "
+            "leave clusters= out, and each observation is one."
+        )
     return jnp.asarray(labels)
 
 

@@ -26,6 +26,7 @@ from xentjax.inference.observations import (
     known,
     num_coordinates,
     observed,
+    observed_several,
 )
 from xentjax.parameters import check_held
 from xentjax.records import record
@@ -228,7 +229,7 @@ def information_matrix_test(fit: Any, data: Any, weights: Any = None) -> TestRes
             "information_matrix_test: found a fit without free parameters, but at least one is needed; hold fewer with "
             "fixed=."
         )
-    source = observed("information_matrix_test", fit, data, weights)
+    source = observed_several("information_matrix_test", fit, data, weights)
     return _result(*_information_matrix(fit, source))
 
 

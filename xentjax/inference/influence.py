@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax.inference.matrices import inverse_core, point_scores, units
-from xentjax.inference.observations import arrays, compiled, coordinates, curvature_of, observed
+from xentjax.inference.observations import arrays, compiled, coordinates, curvature_of, observed_several
 from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.sources import Empirical, num_points
 
@@ -92,7 +92,7 @@ def case_deletion(fit: Any, data: Any, weights: Any = None) -> Any:
     Reference: Cook & Weisberg (1982), Residuals and Influence in Regression.
     """
     check_cases("case_deletion", fit)
-    return _case_deletion(fit, observed("case_deletion", fit, data, weights))
+    return _case_deletion(fit, observed_several("case_deletion", fit, data, weights))
 
 
 @compiled()

@@ -121,7 +121,9 @@ def observed_several(caller: str, fit: Any, data: Any, weights: Any) -> Empirica
     At a maximum its score is 0, so that it would seem to leave no doubt.
     """
     source = observed(caller, fit, data, weights)
-    if num_points(source.data) == 1:
+    weights = source.weights
+    known = weights is not None and not isinstance(weights, jax.core.Tracer)
+    if (np.count_nonzero(np.asarray(weights) > 0) if known else num_points(source.data)) == 1:
         raise ValueError(
             f"{caller}: found a single observation, such as a whole sequence, but several independent ones are needed; "
             "observed_covariance and profile_interval go by the curvature of its likelihood."

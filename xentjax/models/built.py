@@ -15,7 +15,7 @@ from xentjax.records import record, static, unnamed
 from xentjax.supports import REAL, Support
 
 # methods of other libraries, best first, and what makes logarithms of them
-BELOW = {"log_cdf": jnp.asarray, "cdf": jnp.log}
+BELOW = {"log_cdf": jnp.asarray, "cdf": lambda p: jnp.where(p > 0, jnp.log(jnp.where(p > 0, p, 1.0)), -jnp.inf)}
 ABOVE = {"log_survival": jnp.asarray, "log_survival_function": jnp.asarray}
 
 
@@ -39,7 +39,8 @@ class Built:
 
     Combinations use what the object has besides: `log_cdf` or `cdf`, and `log_survival` or (distrax, TFP)
     `log_survival_function`. Without the latter, as in numpyro, the upper tail is 1 − P(X ≤ x), which is 0 from about
-    1e-16 on and has as many digits as that leaves.
+    1e-16 on and has as many digits as that leaves. Quantiles, samples and quadrature of a combination need a family of
+    this library inside.
 
     Args:
       params: a pytree of arrays, the values to start from.
@@ -85,8 +86,9 @@ class Built:
         """log q(x) of one point, in nats."""
         if self.support is None:
             return self.build(self.params).log_prob(x)
-        x, within = as_float(x), self.contains(x)
-        safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.interior)
+        x, within = jnp.asarray(x), self.contains(x)  # of the type it came in: labels are whole numbers
+        inside = within if self.support.ndim == 0 else within[..., None]
+        safe = jnp.where(inside, x, jnp.asarray(self.interior, x.dtype))
         return within_support(within, x, self.build(self.params).log_prob(safe))
 
     def ends(self) -> tuple[Any, Any]:
