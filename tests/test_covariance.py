@@ -207,6 +207,18 @@ def test_scores_of_what_is_no_data():
         inference.scores(gamma(), xj.Empirical(X))
 
 
+def test_one_observation_or_cluster_leaves_no_doubt_and_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^sandwich_covariance: found a single cluster, but several .*; leave clusters="
+    ):
+        inference.sandwich_covariance(gamma(), X, clusters=np.zeros(200, int))
+    x, weights = np.array([1.0, 2.0, 3.0]), np.array([3.0, 0.0, 0.0])
+    fit = xj.fit_mle(xj.Exponential, x, weights=weights)
+    for function in (inference.opg_covariance, inference.tic, inference.case_deletion):
+        with pytest.raises(ValueError, match=rf"^{function.__name__}: found a single observation, .* several"):
+            function(fit, x, weights)
+
+
 def test_clusters_that_are_no_labels():
     with pytest.raises(TypeError, match=r"^sandwich_covariance: found clusters of type float64, but whole .*unique"):
         inference.sandwich_covariance(gamma(), X, clusters=X)

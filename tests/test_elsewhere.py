@@ -188,6 +188,26 @@ def test_what_a_combination_lacks_is_said(model, match):
         xj.fit_mle(model, data)
 
 
+def test_derivatives_where_a_distribution_function_is_0_in_floats():
+    dist = pytest.importorskip("numpyro.distributions")
+    gumbel = xj.Built({"loc": 0.0, "scale": 1.0}, lambda p: dist.Gumbel(p["loc"], p["scale"]), {"scale": xj.positive})
+    data = xj.Empirical(xj.right_censored(np.array([-8.0, 1.0, 2.0]), np.array([1.0, 1.0, 0.0])))
+
+    def slope(of):
+        return jax.grad(lambda m: xj.cross_entropy(data, m))(xj.Censored(of, ("exact", "right"))).of
+
+    # exp(8) magnifies the roundings
+    np.testing.assert_allclose(jax.tree.leaves(slope(gumbel)), jax.tree.leaves(slope(xj.Gumbel(0.0, 1.0))), rtol=1e-12)
+
+
+def test_labels_of_a_built_model_with_a_support_stay_whole_numbers():
+    dist = pytest.importorskip("numpyro.distributions")
+    model = xj.Built(jnp.zeros(2), lambda p: dist.Categorical(logits=jnp.append(p, 0.0)), support=xj.count)
+    labels = np.array([0, 1, 2, 2, 1, 2])
+    own = xj.fit_mle(xj.Categorical(jnp.zeros(3)), labels)
+    np.testing.assert_allclose(xj.fit_mle(model, labels).check().cross_entropy, own.cross_entropy, rtol=1e-12)
+
+
 def test_derivatives_that_jax_lacks_are_said():
     # that of gammainc in its first argument has no derivative of its own
     with pytest.raises(TypeError, match=r"fit_mle: found that JAX cannot .* Censored .*igamma.*, but two derivatives"):

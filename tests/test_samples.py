@@ -55,6 +55,14 @@ def test_samples_have_the_shape_and_type_asked_for(row: Row) -> None:
     assert found.dtype == (int if row.family is xj.Categorical else "float32")
 
 
+def test_samples_of_more_numbers_than_a_table_holds() -> None:
+    p = xj.ConwayMaxwellPoisson(5e4, 0.5)
+    sample = np.asarray(p.sample(jax.random.key(0), (400,)))
+    # five standard errors, of a distribution that is nearly normal
+    assert abs(sample.mean() - p.mean) < 5 * np.sqrt(p.variance / 400)
+    assert abs(sample.var() / p.variance - 1) < 5 * np.sqrt(2 / 400)
+
+
 def test_standard_error_of_an_expectation() -> None:
     p, q = xj.Gamma(2.5, 1.3), xj.LogNormal(0.5, 0.7)
     exact = xj.cross_entropy(p, q)

@@ -199,3 +199,20 @@ def test_fits_far_from_zero_in_float32(family: type) -> None:
     assert all(leaf.dtype == "float32" for leaf in found)
     # a spread has the relative accuracy of its gaps; 1e-5 is 100 roundings
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_blocks_of_an_accelerator_are_larger_and_sum_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).normal(size=5000)
+    source, sizes = xj.Empirical(jnp.asarray(x), jnp.ones(5000)), []
+
+    def square(points: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+        sizes.append(len(points))
+        return jnp.sum(weights * points**2), points + 1
+
+    for backend in ("cpu", "gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+        total, kept = source.reduce_and_keep(square, 1024)
+        np.testing.assert_allclose(total, np.sum(x**2), rtol=1e-14)
+        np.testing.assert_array_equal(kept, x + 1)
+    assert max(sizes) == 5000
+    assert min(sizes) == 1000

@@ -124,6 +124,17 @@ def test_ends(row: Row) -> None:
     np.testing.assert_array_equal(found[1], [0.0, -np.inf, np.nan])
 
 
+def test_quantiles_where_floats_are_far_apart_or_the_density_is_0() -> None:
+    # between 2e7 and its half the next float32 is 2 away
+    p = xj.Truncated(xj.Poisson(jnp.float32(2e7)), 1.9999e7)
+    middle = float(p.quantile(jnp.float32(0.5)))
+    assert middle == pytest.approx(2e7, abs=4 * 2e7**0.5)
+    # between the humps any number is a median
+    apart = xj.Mixture(jnp.array([0.5, 0.5]), xj.Normal(jnp.array([-100.0, 100.0]), jnp.ones(2)))
+    assert abs(float(apart.quantile(0.5))) < 100
+    assert float(apart.cdf(apart.quantile(0.5))) == 0.5
+
+
 def test_ends_of_quantiles() -> None:
     p = xj.Uniform(0.25, 2.0)
     assert [float(p.quantile(u)) for u in (0.0, 0.5, 1.0)] == [0.25, 1.125, 2.0]

@@ -279,8 +279,10 @@ def constant(model: Any, source: Any, num_free: int) -> Array:
 
 
 def is_lost(model: Any, fit: Fit) -> bool:
-    """Outside jit, whether a family's instance has no finite derivatives where it starts, while its class knows how to
-    start from data."""
+    """Outside jit, whether a fit could not begin at a family's instance, while its class knows a start from data.
+
+    Where the data themselves allow no fit, the class says so as well.
+    """
     if isinstance(fit.status, jax.core.Tracer) or jnp.ndim(fit.status) > 0 or not isinstance(model, Family):
         return False
     # a combination is an instance too, but starts by its parts

@@ -43,8 +43,8 @@ def fit_mle(
     Args:
       model: a family's class, or a combination with one inside, as `Censored(Weibull)` (the start is computed from the
         data); or an instance of anything with `log_prob`: a family, a record of your own, `Built`, `Density` (the
-        start is that instance; a family's whose likelihood is 0 or its derivatives are not finite there gives way to
-        the start of its class, outside `jit`).
+        start is that instance; outside `jit` a family's gives way to the start of its class where the likelihood is 0
+        in floats, or has no finite derivatives).
       data: an array [n, ...] or a pytree of arrays with a common leading axis. For a conditional model log q(y | x)
         it is the pair (x, y), and so is the point that `log_prob` gets.
       weights: non-negative numbers [n]; a weight of 2 counts an observation twice.
@@ -199,7 +199,8 @@ def _checked_fit(
         if admission.is_lost(model, result):  # far from all data: the family knows a better start
             other = run_from(type(model), _held(model, fixed))
             result = result if admission.is_lost(model, other) else other
-    except NotImplementedError as error:  # of JAX, as for derivatives of gammainc in its first argument
+    except NotImplementedError as error:
+        # JAX has no type of its own for a derivative that it lacks, as that of gammainc in its first argument
         if "ifferentiation rule" not in str(error):
             raise
         name = model.__name__ if isinstance(model, type) else type(model).__name__

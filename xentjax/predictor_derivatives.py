@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax.sources import Empirical, num_points
+from xentjax.sources import Empirical, numbers_per_point
 
 # The rows of a block, their designs and the products with weights should stay in the second-level cache.
 BLOCK = 1024
@@ -46,8 +46,7 @@ class ByPredictors:
         ends = np.cumsum([0, *(part.rows * len(part.places) for part in self.parts)])
         self.spans = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
         self.width = int(ends[-1])
-        numbers = sum(leaf.size for leaf in jax.tree.leaves(source.data)) // num_points(source.data)
-        self.keeps_products = self.width**2 <= WIDEST * numbers
+        self.keeps_products = self.width**2 <= WIDEST * numbers_per_point(source.data)
         # from parts one after the other to the order of the point
         self.order = np.argsort(np.concatenate([part.places.ravel() for part in self.parts]))
 

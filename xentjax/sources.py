@@ -19,6 +19,11 @@ def num_points(data: Any) -> int:
     return jax.tree_util.tree_leaves(data)[0].shape[0]
 
 
+def numbers_per_point(data: Any) -> int:
+    """How many numbers one point consists of."""
+    return sum(leaf.size for leaf in jax.tree.leaves(data)) // num_points(data)
+
+
 # An accelerator works on this many numbers as fast as on a thousand; what is made of them has to fit in its memory.
 ACCELERATOR_BLOCK = 2**18
 
@@ -130,8 +135,7 @@ class Empirical:
         n = num_points(self.data)
         weights = self.weights
         if jax.default_backend() != "cpu":
-            numbers = sum(leaf.size for leaf in jax.tree.leaves(self.data)) // n
-            block = max(block, ACCELERATOR_BLOCK // max(numbers, 1))
+            block = max(block, ACCELERATOR_BLOCK // max(numbers_per_point(self.data), 1))
         if n <= block:
             return f(self.data, jnp.ones(n) if weights is None else weights)
         block = -(-n // -(-n // block))  # as few blocks, so that hardly a point is repeated

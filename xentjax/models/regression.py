@@ -93,7 +93,8 @@ class Regression:
         marginal = self._marginal(x, Empirical(y, source.weights))
         known = {leaf.name: (leaf.support, leaf.value) for leaf in named_leaves(marginal) if leaf.is_parameter}
         # what only a predictor gives a value
-        known |= {name: (support, jnp.zeros(())) for name, support in _holes(marginal)}
+        holes = {name: (support, jnp.zeros(())) for name, support in _holes(marginal)}
+        known |= holes
         predicted = {*self.predictors, *(name for name, _ in self.columns)}
         for name in sorted(predicted - set(known)):
             raise ValueError(
@@ -105,7 +106,7 @@ class Regression:
             for name, p in self.predictors.items()
         }
         for name, predictor in self.predictors.items():
-            if not isinstance(predictor, Linear):
+            if not isinstance(predictor, Linear) and name not in holes:
                 _check_size(name, predictor, x, *known[name])
         # what is predicted is no parameter of its own
         hollow = [None if leaf.name in predicted else leaf.value for leaf in named_leaves(marginal)]
@@ -181,7 +182,7 @@ def _check_size(name: str, predictor: Any, x: Any, support: Support, value: Arra
     first = jax.tree.map(lambda column: jnp.asarray(column)[0], x)
     found = jax.eval_shape(predictor, first).shape
     needed = jnp.shape(value if support.free is None else support.free(value))
-    if found != needed and jnp.size(value):
+    if found != needed:
         raise ValueError(
             f"Regression: found a predictor of {name} whose value at one x has the shape {found}, but {needed} is "
             f"needed: the coordinates of {name} (of k logits k − 1, as the last is 0); change the last layer."
