@@ -7,9 +7,6 @@ pinball loss of an asymmetric Laplace, deviances of their families; a ridge is a
 Run it from anywhere: `python experiments/losses_are_cross_entropies.py`. Each loss is minimised as people do it, by
 scikit-learn, statsmodels, numpy or optax, and its model fitted. It prints a table, draws
 `losses_are_cross_entropies.png` beside this file, and exits with 1 if any number lies outside its stated range.
-
-Of losses with kinks only a constant is fitted, whose best value is an order statistic. The minimum of a line lies in a
-corner, where no gap can be certified: there the values are compared at the corner that linear programming finds.
 """
 
 import pathlib

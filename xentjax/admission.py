@@ -366,6 +366,12 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any)
             "one with such tails, or pass an instance with plausible starting values."
         )
     _explain_points(caller, name, source, start)
+    if hasattr(start, "predictors") and getattr(start, "edges", None):
+        raise ValueError(
+            f"{caller}: found no corner of the likelihood of {name} that is provably the best, but columns of which "
+            "none is a combination of others, and at least as many observations as coefficients, are needed; drop "
+            "columns, or, in float32, use float64, jax.config.update('jax_enable_x64', True)."
+        )
     raise ValueError(
         f"{caller}: found a cross-entropy, or derivatives of it, that are not finite at the start of {name}, but a "
         f"finite start is needed; {ADVICE[Status.BAD_START]}; pass an instance with plausible starting values."

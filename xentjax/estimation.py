@@ -237,6 +237,8 @@ def _fit(
     still = jax.lax.stop_gradient
     model = values if made_for is None else joined(made_for, values).start(still(source))
     check_names("fit", model, names)
+    if hasattr(model, "check_held"):
+        model.check_held(names)
     model = _settle(model, source, held, names)
     never_fitted = (leaf.name for leaf in named_leaves(model) if leaf.is_parameter and leaf.support.free is None)
     names = tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
@@ -249,8 +251,9 @@ def _fit(
 
     if log_prior is not None and set(getattr(model, "edges", ())) - {*held}:
         raise TypeError(
-            f"fit_map: found {type(model).__name__}, whose {', '.join(model.edges)} a fit puts at the ends of the data "
-            "whatever the prior, but parameters that it can move are needed; hold them with fixed={name: value}."
+            f"fit_map: found {type(model).__name__}, whose {', '.join(model.edges)} a fit takes from single "
+            "observations whatever the prior, but parameters that it can move are needed; hold them with "
+            "fixed={name: value}."
         )
     free, _ = unconstrain(still(model), names)
     _, unravel = ravel_pytree(free)

@@ -248,7 +248,7 @@ class Fit(_Outcome):
 
         def remark(k: int, name: str, index: tuple) -> str:
             if name in self.fixed:
-                return " (an extreme of the data)" if name in getattr(self.model, "edges", ()) else " (held)"
+                return " (from single observations)" if name in getattr(self.model, "edges", ()) else " (held)"
             return f" ± {np.asarray(errors[k].value)[index]:.3g}" if with_errors else ""
 
         heading = f"Fit of {type(self.model).__name__} to {of}: {ending}"

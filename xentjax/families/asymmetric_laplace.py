@@ -56,6 +56,11 @@ class AsymmetricLaplace(Family):
     support = REAL
 
     @property
+    def quantile_level(self) -> Array:
+        """Of which loc is the quantile of data."""
+        return jnp.asarray(self.level)
+
+    @property
     def _rates(self) -> tuple[Array, Array]:
         """Of the exponential distributions below and above loc."""
         return (1 - self.level) / self.scale, self.level / self.scale

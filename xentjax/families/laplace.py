@@ -43,6 +43,11 @@ class Laplace(Family):
     support = REAL
 
     @property
+    def quantile_level(self) -> Array:
+        """Of which loc is the quantile of data."""
+        return jnp.asarray(0.5)
+
+    @property
     def statistics(self) -> tuple:  # type: ignore[override]
         return (identity, distance(self.loc))
 

@@ -26,7 +26,8 @@ class Summary:
     Attributes:
       title: the model, the number of observations, and how the fit ended, in words.
       parameter: names.
-      estimate, standard_error: on the natural scale; a standard error of 0 marks what was held.
+      estimate, standard_error: on the natural scale; a standard error of 0 marks what was held, and what is
+        set by single observations, as an end of the support or a corner of a likelihood with kinks.
       z, p_value: of the hypothesis that the number is 0, two-sided; NaN where its support does not hold 0 inside, or
         it was held.
       low, high: the ends of the interval of `wald_interval`.
@@ -62,7 +63,7 @@ class Summary:
 
     def _columns(self) -> dict[str, list[str]]:
         held = self.standard_error == 0
-        errors = ["held" if h else f"{e:.3g}" for h, e in zip(held, self.standard_error, strict=True)]
+        errors = ["none" if h else f"{e:.3g}" for h, e in zip(held, self.standard_error, strict=True)]
         interval = f"{100 * self.level:g}% interval"
         columns = {
             "": list(self.parameter),

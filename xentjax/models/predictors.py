@@ -6,10 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float
 from xentjax.models.links import Link, log
+from xentjax.models.quantiles import quantile_coefficients
 from xentjax.models.starts import FromData
 from xentjax.records import aside, record, static, unnamed
 from xentjax.statistics import weighted_mean
@@ -192,6 +194,20 @@ class Linear:
         # without units where they move a logarithm
         moves = support.relative if self.link is None else self.link == log or self.link.logit is not None
         return dataclasses.replace(self, support=LOG_RATIO if moves else REAL, **found)
+
+    def quantile(self, x: Any, y: Array, weights: Any, level: Array) -> "Linear":
+        """With the coefficients of the quantile of that level of y [n], given the covariates [n, ...]."""
+        used = self._used(x).items()
+        columns = {name: (c - self._center(name)[None]) / self.scale[name][None] for name, c in used}
+        columns[INTERCEPT] = jnp.ones_like(y)
+        design = [columns[name].astype(y.dtype).reshape(y.shape[0], -1) for name in self.coefficients]
+        rest = y if self.offset is None else y - as_float(x[self.offset])
+        own = jnp.ones_like(y) if weights is None else weights.astype(y.dtype)
+        found = quantile_coefficients(jnp.concatenate(design, 1), rest, own, level.astype(y.dtype))
+        ends = np.cumsum([part.shape[1] for part in design])[:-1]
+        parts = zip(self.coefficients.items(), jnp.split(found, ends), strict=True)
+        coefficients = {name: part.reshape(jnp.shape(value)) for (name, value), part in parts}
+        return dataclasses.replace(self, coefficients=coefficients).from_coordinates(())
 
     def to_coordinates(self, held: Collection[str]) -> "Linear":
         """With coefficients of the centred and scaled columns in place of those of the columns."""

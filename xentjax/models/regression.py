@@ -1,14 +1,16 @@
 """Regression: a distribution whose parameters follow from covariates."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._numerics import as_float
 from xentjax.families.family import show
+from xentjax.models.links import identity
 from xentjax.models.predictors import Linear
 from xentjax.models.starts import FromData, started
 from xentjax.parameters import declared, named_leaves, replace_leaves
@@ -31,6 +33,10 @@ class Regression:
         structure, as the number of categories, is an instance: `Categorical(jnp.zeros(3))`.
       predictors: by the parameter's name a `Linear`, a function of x that is a pytree (a network), or the name of a
         column that holds the parameter itself, as the number of trials of a binomial count.
+
+    `Regression(Laplace, loc=Linear())` minimises the mean absolute error, `AsymmetricLaplace(level=0.9)` the loss of
+    that quantile: the likelihood has corners, and the fit puts the coefficients exactly in the best of them. They have
+    no curvature there; `inference.bootstrap` tells how uncertain they are.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -152,6 +158,34 @@ class Regression:
         if link is None:
             return eta
         return None if link.logit is None else link.logit(eta)
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The coefficients of a quantile regression, which a fit puts in the best corner of the likelihood."""
+        alone = self.place is None and not self.columns and [*self.predictors] == ["loc"]
+        if not alone or not hasattr(self.of, "quantile_level"):
+            return ()
+        line = self.predictors["loc"]
+        plain = isinstance(line, Linear) and line.link in (None, identity)
+        return tuple(f"loc.{name}" for name in line.coefficients) if plain else ()
+
+    def order_statistics(self, source: Any) -> dict[str, Array]:
+        """The coefficients of a quantile regression, at their best values."""
+        if not self.edges:
+            return {}
+        x, y = source.data
+        best = self.predictors["loc"].quantile(x, as_float(y), source.weights, self.of.quantile_level)
+        return {f"loc.{name}": value for name, value in best.coefficients.items()}
+
+    def check_held(self, names: Collection[str]) -> None:
+        """An error where coefficients are held beside others whose best values depend on them in steps."""
+        held = [name for name in self.edges if name in names]
+        if 0 < len(held) < len(self.edges):
+            raise ValueError(
+                f"Regression: found that {', '.join(held)} of a quantile regression is to be held and other "
+                "coefficients are not, but all or none are needed; add a column of known effect by offset=, leave the "
+                "intercept out by intercept=False, or hold all."
+            )
 
     def _filled(self, eta: Mapping[str, Array], x: Any) -> Any:
         """The model of y with the predicted parameters in their places."""
