@@ -137,3 +137,13 @@ def test_what_a_corner_cannot_be_asked():
         xj.inference.leave_one_out(fitted(MODEL, X, Y), (X, Y))
     held = xj.fit_mle(MODEL, (X, Y), fixed={"loc.a": 1.0, "loc.intercept": 0.5}).check()
     assert slope(held) == 1.0
+
+
+def test_a_line_through_all_observations():
+    line = X["known"] + 1.0 + 2.0 * X["a"]
+    with pytest.raises(ValueError, match="fit_mle: found a line through all 40 observations, but Regression needs"):
+        xj.fit_mle(MODEL, (X, line))
+    assert fitted(MODEL, X, line).status == xj.Status.BAD_START
+    # of a known scale it is the best
+    held = xj.fit_mle(MODEL, (X, line), fixed={"scale": 1.0}).check()
+    np.testing.assert_allclose(slope(held), 2.0, rtol=1e-14)  # rounding

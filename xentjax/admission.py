@@ -19,7 +19,7 @@ from xentjax.families.family import Family
 from xentjax.information import probabilities
 from xentjax.minimization import check_limits
 from xentjax.models.starts import is_open
-from xentjax.parameters import check_names, named_leaves
+from xentjax.parameters import check_names, named_leaves, passed
 from xentjax.results import Fit
 from xentjax.sources import Empirical, check_points, check_weights, num_points
 from xentjax.statuses import ADVICE, Status
@@ -105,8 +105,10 @@ def _check_instance(caller: str, model: Any) -> None:
             raise ValueError(
                 f"{caller}: found a support for {name!r}, but the parameters are {', '.join(known)}; use their names."
             )
-    for leaf in leaves:
-        if not _may_hold(leaf.support, leaf.value):
+    seen = [leaf for leaf in leaves if not _traced(leaf.value)]  # what is traced may be inside
+    inside = _contained([leaf.support for leaf in seen], [leaf.value for leaf in seen])
+    for leaf, good in zip(seen, inside, strict=True):
+        if not good:
             raise ValueError(
                 f"{caller}: found {leaf.name} = {np.asarray(leaf.value)} in the {type(model).__name__} to start from, "
                 f"but {leaf.support.name} is needed; start inside."
@@ -145,16 +147,14 @@ def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
             )
     for name, value in fixed.items() if isinstance(fixed, Mapping) else ():
         support = supports[name]
-        if support is not None and not _may_hold(support, value):
+        if support is not None and not _traced(value) and not _contained([support], [value]).all():
             raise ValueError(f"{caller}: found fixed={{{name!r}: {value}}}, but {support.name} is needed; change it.")
 
 
-def _may_hold(support: Support, value: Any) -> bool:
-    """Whether a support contains a value; a traced one it may contain. Inside `jit` too, where JAX would trace all."""
-    if _traced(value):
-        return True
+def _contained(supports: list[Support], values: list[Any]) -> np.ndarray:
+    """Whether each support contains its value, outside `jit` and inside, where JAX would trace numbers too."""
     with jax.ensure_compile_time_eval():
-        return bool(jnp.all(support.contains(as_float(value))))
+        return np.asarray(passed(tuple(support.contains for support in supports), [as_float(v) for v in values]))
 
 
 def _traced(tree: Any) -> bool:
@@ -278,6 +278,13 @@ def constant(model: Any, source: Any, num_free: int) -> Array:
     return jnp.all(jnp.min(source.data, 0) == jnp.max(source.data, 0))
 
 
+def without_scatter(model: Any, source: Any) -> Array:
+    """Whether a quantile regression with its coefficients in place passes through all observations; traceable."""
+    if not hasattr(model, "passes_through") or not model.edges:
+        return jnp.asarray(False)
+    return model.passes_through(source)
+
+
 def is_lost(model: Any, fit: Fit) -> bool:
     """Outside jit, whether a fit could not begin at a family's instance, while its class knows a start from data.
 
@@ -366,7 +373,13 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any)
             "one with such tails, or pass an instance with plausible starting values."
         )
     _explain_points(caller, name, source, start)
-    if hasattr(start, "predictors") and getattr(start, "edges", None):
+    if getattr(start, "edges", None) and hasattr(start, "passes_through"):
+        if without_scatter(start, source):
+            raise ValueError(
+                f"{caller}: found a line through all {num_points(source.data)} observations, but {name} needs data "
+                "that scatter about it: the likelihood grows without limit as the scale goes to 0; hold the scale "
+                "with fixed=, drop columns, or gather more data."
+            )
         raise ValueError(
             f"{caller}: found no corner of the likelihood of {name} that is provably the best, but columns of which "
             "none is a combination of others, and at least as many observations as coefficients, are needed; drop "

@@ -261,6 +261,8 @@ def _fit(
     degenerate = admission.constant(
         model, source, 0 if names or log_prior else sum(leaf.size for leaf in free.values())
     )
+    if free:
+        degenerate = degenerate | admission.without_scatter(still(model), source)
     loop, agreed = objective(still((model, source))), None
     if num_starts == 1:
         best, status, steps, settled = run(loop, free, optimizer, tol, max_steps)

@@ -45,7 +45,8 @@ def _lowest_corner(x: Array, y: Array, weights: Array, level: Array) -> tuple[Ar
     (n, p), eps = x.shape, jnp.finfo(x.dtype).eps
     root = jnp.sqrt(weights)
     line, *_ = jnp.linalg.lstsq(x * root[:, None], y * root)
-    y = y - x @ line  # corners stay corners, and numbers become small
+    size, y = jnp.max(jnp.abs(y)), y - x @ line  # corners stay corners, and numbers become small
+    through_all = jnp.all((jnp.abs(y) <= 64 * eps * size) | (weights == 0))
     # rows that tie would let the exchange go round in a circle: they are set apart by more than rounding
     apart = eps**0.6 * (jnp.abs(y) + jnp.mean(jnp.sqrt(jnp.abs(y))) ** 2)
     y = y + apart * jax.random.uniform(jax.random.key(0), y.shape, y.dtype, -1.0, 1.0)
@@ -54,8 +55,8 @@ def _lowest_corner(x: Array, y: Array, weights: Array, level: Array) -> tuple[Ar
         every = -(-n // PART)
         rows, proven = _lowest_corner(x[::every], y[::every], weights[::every], level)
         first = jnp.where(proven, rows * every, first)
-    # what rounding leaves of a sum over all rows
-    size = jnp.abs(weights) @ jnp.abs(x)
+    # of which rounding leaves a part in a sum over all rows
+    total = jnp.abs(weights) @ jnp.abs(x)
 
     def judged(rows: Array, exchanges: Array) -> Corner:
         corner = x[rows]
@@ -65,7 +66,7 @@ def _lowest_corner(x: Array, y: Array, weights: Array, level: Array) -> tuple[Ar
         inverse = jnp.linalg.inv(corner)
         balance = -pull @ inverse  # what each row of the corner has to hold, of [(level − 1) w, level w]
         above, below = balance - level * weights[rows], (level - 1) * weights[rows] - balance
-        excess = jnp.maximum(above, below) - 64 * eps * (size @ jnp.abs(inverse))
+        excess = jnp.maximum(above, below) - 64 * eps * (total @ jnp.abs(inverse))
         worst = jnp.argmax(excess)
         return Corner(rows, excess[worst], worst, jnp.where(above[worst] > below[worst], 1.0, -1.0), exchanges)
 
@@ -84,7 +85,7 @@ def _lowest_corner(x: Array, y: Array, weights: Array, level: Array) -> tuple[Ar
 
     begin = judged(first, jnp.asarray(0))
     at = jax.lax.while_loop(lambda at: (at.excess > 0) & (at.exchanges < 1000 + 50 * p), exchange, begin)
-    return at.rows, (at.excess <= 0) & (n >= p)
+    return at.rows, ((at.excess <= 0) | through_all) & (n >= p)
 
 
 def _reaching(distance: Array, weight: Array, total: Array) -> Array:

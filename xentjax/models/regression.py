@@ -177,6 +177,14 @@ class Regression:
         best = self.predictors["loc"].quantile(x, as_float(y), source.weights, self.of.quantile_level)
         return {f"loc.{name}": value for name, value in best.coefficients.items()}
 
+    def passes_through(self, source: Empirical) -> Array:
+        """Whether the predictor of loc is the response of each observation that counts, to rounding."""
+        x, y = source.data
+        y = as_float(y)
+        residual = jnp.abs(y - jax.vmap(self.predictors["loc"])(x).astype(y.dtype))
+        near = residual <= 256 * jnp.finfo(y.dtype).eps * jnp.max(jnp.abs(y))
+        return jnp.all(near if source.weights is None else near | (source.weights == 0))
+
     def check_held(self, names: Collection[str]) -> None:
         """An error where coefficients are held beside others whose best values depend on them in steps."""
         held = [name for name in self.edges if name in names]
