@@ -49,6 +49,65 @@ def test_leave_one_out_is_within_a_square_of_refits():
     assert errors[1] < errors[0] / 4**2 * 3  # a factor of 16, of which chance may take 3
 
 
+RNG = np.random.default_rng(0)
+NOISE, COVARIATES = RNG.normal(size=20), RNG.normal(size=(30, 3))
+LABELS = RNG.uniform(size=30) < 1 / (1 + np.exp(-COVARIATES[:, 1]))
+COVARIATES[3, 1], LABELS[3] = 8.0, False  # far out, on the wrong side
+OUTLIER = np.append(NOISE[1:], 10.0)
+
+
+@xj.record
+class Logistic:
+    beta: xj.Parameter = xj.real()
+
+    def log_prob(self, point):
+        x, y = point
+        return -jnp.logaddexp(0.0, jnp.where(y, -1, 1) * (x @ self.beta))
+
+
+def refitted(model, data, i):
+    """The loss of a point under the fit to the others."""
+    weights = jnp.where(jnp.arange(len(jax.tree.leaves(data)[0])) == i, 0.0, 1.0)
+    return -xj.fit_mle(model, data, weights=weights).model.log_prob(jax.tree.map(lambda column: column[i], data))
+
+
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        (xj.Normal, OUTLIER),  # one step of the outlier is off by 7e5 nats
+        (xj.StudentT, np.append(NOISE[1:], 25.0)),
+        (xj.Gamma, np.exp(0.5 * OUTLIER)),
+        (Logistic(jnp.zeros(3)), (COVARIATES, LABELS)),
+    ],
+    ids=["normal", "student", "gamma", "logistic"],
+)
+def test_an_outlier_is_left_out_by_a_refit(model, data):
+    data = jax.tree.map(jnp.asarray, data)
+    fit = xj.fit_mle(model, data).check()
+    found = inference.leave_one_out(fit, data)
+    exact = jax.vmap(lambda i: refitted(model, data, i))(jnp.arange(len(jax.tree.leaves(data)[0])))
+    # what steps of a tenth of a nat neglect is 0.01 nats of a single point, and less of the mean
+    losses = -jax.vmap(lambda q, x: q.log_prob(x))(inference.case_deletion(fit, data), data)
+    np.testing.assert_allclose(losses, exact, atol=0.01)
+    np.testing.assert_allclose(found, losses.mean(), rtol=1e-12)  # rounding
+    assert abs(found - exact.mean()) < 0.01 * (exact.mean() - fit.cross_entropy)
+
+
+def test_leaving_one_out_under_jit_and_vmap():
+    data = np.stack([OUTLIER, NOISE])
+    fits = jax.vmap(lambda x: xj.fit_mle(xj.Normal, x))(data)
+    alone = [inference.leave_one_out(xj.fit_mle(xj.Normal, x), x) for x in data]
+    # rounding
+    np.testing.assert_allclose(jax.jit(jax.vmap(inference.leave_one_out))(fits, data), alone, rtol=1e-12)
+
+
+def test_a_fit_that_did_not_converge_is_not_refitted():
+    separated = COVARIATES[:, 1] > 0.1
+    fit = xj.fit_mle(Logistic(jnp.zeros(3)), (COVARIATES, separated))
+    assert fit.status == xj.Status.UNBOUNDED
+    assert np.isnan(inference.leave_one_out(fit, (COVARIATES, separated)))
+
+
 def test_cross_validation_of_one_point_each_is_leaving_one_out():
     found = inference.cross_validation(gamma(), X, jax.random.key(0), folds=N)
     # starts and so the last digits differ

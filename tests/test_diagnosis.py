@@ -1,5 +1,7 @@
 """What a fit says where the likelihood has no maximum inside, or none that the data determine."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -143,3 +145,61 @@ def test_rounding_in_float32_is_no_direction() -> None:
 def test_a_maximum_of_many_parameters_is_no_minimum() -> None:
     found = xj.minimize(lambda q: jnp.sum(q**4 - q**2), jnp.zeros(65))
     assert found.status == Status.SADDLE
+
+
+MANY = RNG.normal(size=(300, 80))
+MANY_COINS = RNG.uniform(size=300) < 1 / (1 + np.exp(-MANY[:, 1]))
+
+
+def wide(x, y):
+    return xj.fit_mle(xj.Regression(xj.Bernoulli, probs=xj.Linear()), (x, y.astype(x.dtype)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_copy_of_a_column_among_many_is_named(dtype) -> None:
+    x = MANY.copy()
+    x[:, 7] = x[:, 3]
+    sizes = 2.0 ** np.random.default_rng(1).integers(-8, 9, 80)  # exact, so that the copy is one
+    fit = wide((x * sizes).astype(dtype), MANY_COINS)
+    assert fit.status == Status.FLAT
+    assert re.search(r"among probs\S*3\], probs\S*7\]\n", str(fit))
+    assert wide((MANY * sizes).astype(dtype), MANY_COINS).status == Status.CONVERGED
+
+
+def test_columns_that_nearly_depend_on_one_another_are_no_flat_direction() -> None:
+    x = MANY.copy()
+    x[:, 7] = x[:, 3] + 1e-4 * x[:, 7]  # a curvature of 1e-8, far above rounding
+    assert wide(x, MANY_COINS).status == Status.CONVERGED
+
+
+def test_a_model_without_predictors_that_are_known() -> None:
+    copied = np.concatenate([MANY[:, :79], MANY[:, :1]], 1)
+    fits = jax.vmap(lambda x: xj.fit_mle(Logistic(jnp.zeros(80)), (x, MANY_COINS)))(np.stack([copied, MANY]))
+    assert fits.status.tolist() == [Status.FLAT, Status.CONVERGED]
+    assert np.flatnonzero(fits.going[0]).tolist() == [0, 79]
+
+
+def test_fewer_observations_than_coefficients() -> None:
+    x, counts = MANY[:30], RNG.poisson(2.0, 30) + 1.0
+    fit = xj.fit_mle(xj.Regression(xj.Poisson, rate=xj.Linear()), (x, counts))
+    assert fit.status == Status.FLAT
+    assert np.count_nonzero(fit.going) > 40  # all but those in which the random direction is small
+
+
+@pytest.mark.parametrize(("hidden", "columns"), [(5, 4), (15, 10)], ids=["35 parameters", "195 parameters"])
+def test_a_network_that_separates_classes_has_no_minimum(hidden, columns) -> None:
+    def layers(params, x):
+        return params["out"] @ jnp.tanh(params["in"] @ x + params["shift"])
+
+    rng = np.random.default_rng(1)
+    params = {"in": rng.normal(size=(hidden, columns)), "out": rng.normal(size=(2, hidden)), "shift": np.zeros(hidden)}
+    model = xj.Regression(xj.Categorical(jnp.zeros(3)), logits=xj.Network(jax.tree.map(jnp.asarray, params), layers))
+    fit = xj.fit_mle(model, (MANY[:, :columns], np.digitize(MANY[:, 1], [-0.5, 0.5])), max_steps=2000)
+    assert fit.cross_entropy < 1e-10
+    assert fit.status == Status.UNBOUNDED
+
+
+@pytest.mark.parametrize("power", [2, 4, 8])
+def test_a_minimum_whose_value_is_zero_is_one(power) -> None:
+    found = xj.minimize(lambda q: jnp.sum((q["a"] - 1) ** power) + (q["b"] - 2) ** 2, {"a": jnp.zeros(2), "b": 0.0})
+    assert found.check() is found

@@ -26,6 +26,8 @@ _ATANH_TAIL = [1.0 / (2 * k + 3) for k in range(12)]
 
 def as_float(x: object) -> Array:
     """`x` as a floating-point array; integers become the default float type, floats keep theirs."""
+    if isinstance(x, Array) and jnp.issubdtype(x.dtype, jnp.floating):
+        return x
     if isinstance(x, (int, np.integer)) or (isinstance(x, np.ndarray) and np.issubdtype(x.dtype, np.integer)):
         x = np.asarray(x, float)  # which JAX would wrap at 2³¹ where it works in 32 bits
     x = jnp.asarray(x)

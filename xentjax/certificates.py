@@ -28,6 +28,7 @@ class Certificate(NamedTuple):
     convex: Array
     full: Array  # the Newton step without any limit
     hessian: Any
+    flat: Any = None  # past `DENSE_LIMIT`, at the end: the coordinates [m] that the data do not determine
 
 
 def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, radius: Array) -> Certificate:
@@ -127,6 +128,40 @@ def products(
     """
     own = getattr(objective, "products", None)
     return linearized(objective, point, unravel) if own is None else own(point, unravel)
+
+
+# Products for the scales of the coordinates, rounds of them, and the most conjugate gradients of `undetermined`.
+PROBES, ROUNDS, LONGEST = 8, 6, 500
+
+
+def undetermined(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> Array:
+    """The coordinates [m] with a part in a direction whose curvature is rounding, by products alone.
+
+    Of a random vector v, the solution x of H x = H v lacks what H does not see: v − x is the part of v in the null
+    space of H. Where the conjugate gradients do not get there, v − x has a curvature, and nothing is said.
+    """
+    _, _, product, rough = products(objective, point, unravel)
+    eps, inverse = jnp.finfo(point.dtype).eps, rough(jnp.zeros_like(point))
+    signs = jax.random.rademacher(jax.random.key(0), (PROBES, *point.shape), point.dtype)
+
+    def in_units(unit: Array) -> Callable[[Array], Array]:
+        return lambda vector: product(vector / unit) / unit
+
+    def equilibrated(_: Array, unit: Array) -> Array:
+        rows = jnp.sqrt(jnp.mean(jax.vmap(in_units(unit))(signs) ** 2, 0))
+        return unit * jnp.sqrt(jnp.where(rows > 0, rows, 1.0))
+
+    # rows of size 1, for parameters of any units
+    unit = jax.lax.fori_loop(0, ROUNDS, equilibrated, jnp.ones_like(point))
+    scaled = in_units(unit)
+    v = jax.random.normal(jax.random.key(1), point.shape, point.dtype)
+    x, _ = jax.scipy.sparse.linalg.cg(
+        scaled, scaled(v), tol=float(eps) ** 0.6, maxiter=LONGEST, M=lambda r: unit * inverse(unit * r)
+    )
+    left = v - x
+    size = jnp.max(jnp.abs(left))
+    bent = jnp.abs(left @ scaled(left)) > 2 * point.shape[0] * eps * (left @ left)
+    return ~bent & (size > eps**0.25) & (jnp.abs(left) > 0.1 * size)
 
 
 def linearized(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple:

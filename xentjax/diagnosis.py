@@ -44,10 +44,12 @@ def diagnose(
     endless_down, endless_up = of_each(lambda leaf: _endless(leaf, 0)), of_each(lambda leaf: _endless(leaf, 1))
     closed, unfinished = status == Status.CONVERGED, (status == Status.STALLED) | (status == Status.MAX_STEPS)
 
-    slow, moving = _still_moving(best, relative, settled, tol)
+    vanishing = _vanishing(best) & (best.gap <= tol)
+    closed = closed | (unfinished & vanishing)  # far out the curvature of a network may be of any sign
+    slow, moving = _still_moving(best, relative, settled, vanishing, tol)
     lost = ~jnp.isfinite(best.point) | (jnp.abs(best.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
     heading = jnp.where(lost & relative, jnp.sign(best.point), -jnp.sign(best.full))
-    flat, outside = _flat(best.hessian, relative), ~inside(found)
+    flat, outside = best.flat if best.hessian is None else _flat(best.hessian, relative), ~inside(found)
     undetermined = closed & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
@@ -62,21 +64,34 @@ def diagnose(
 
     endless = jnp.any(moving & jnp.where(heading > 0, endless_up, endless_down))
     limit = jnp.where(unbounded | endless, Status.UNBOUNDED, Status.BOUNDARY)
-    saddle = unfinished & ~unbounded & (best.gap <= tol) & ~best.convex
+    saddle = unfinished & ~unbounded & ~leaving & (best.gap <= tol) & ~best.convex
     status = jnp.where(leaving | unbounded, limit, jnp.where(undetermined, Status.FLAT, status))
     status = jnp.where(saddle, Status.SADDLE, status)
     going = jnp.where(undetermined, flat, jnp.where(leaving | unbounded, moving, False))
     return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
 
 
-def _still_moving(best: Certificate, relative: Array, settled: Array, tol: Array) -> tuple[Array, Array]:
+def _vanishing(best: Certificate) -> Array:
+    """Whether the objective falls to 0 as an exponential does, whose gap is half its value, or less of several.
+
+    The gap of a power, as of any objective that is 0 at a minimum, is more than half. Where the curvature is not
+    convex, which no minimum's is, the gap is only an estimate.
+    """
+    return (best.gap > 0.05 * best.value) & (best.gap < jnp.where(best.convex, 0.55, 1.0) * best.value)
+
+
+def _still_moving(
+    best: Certificate, relative: Array, settled: Array, vanishing: Array, tol: Array
+) -> tuple[Array, Array]:
     """Whether the last steps did not square the gap, and the coordinates [m] that they still moved."""
-    slow = settled & (best.gap > 0.01 * tol)
+    slow = (settled & (best.gap > 0.01 * tol)) | vanishing
     step = jnp.abs(best.full)
     # a coordinate counts if it makes a good part of the step, measured by curvature
     size = step if best.hessian is None else step * jnp.sqrt(jnp.abs(jnp.diagonal(best.hessian)))
     # where the gap is rounding, as it soon is in float32, the step is small too
-    far = step > 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point))
+    # the exponential of a power of the coordinates needs but a small part of them to fall on
+    least = jnp.where(vanishing, jnp.finfo(step.dtype).eps ** 0.2, 0.01)
+    far = step > least * jnp.where(relative, 1.0, jnp.abs(best.point))
     return slow, (slow & far & (size >= 0.1 * jnp.max(size))) | (settled & relative & (step > 0.1))
 
 
@@ -87,10 +102,8 @@ def _endless(leaf: NamedLeaf, side: int) -> bool:
     return math.isinf(leaf.support.high if side else leaf.support.low)
 
 
-def _flat(hessian: Any, relative: Array) -> Array:
-    """The coordinates [m] with a part in a direction whose curvature is rounding."""
-    if hessian is None:
-        return jnp.asarray(False)
+def _flat(hessian: Array, relative: Array) -> Array:
+    """The coordinates [m] with a part in a direction whose curvature is rounding; past 64, `undetermined` tells."""
     root = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
     # an e-fold that costs less than the rounding of a nat costs nothing
     root = jnp.where(relative & (root * root < 64 * jnp.finfo(root.dtype).eps), 0.0, root)

@@ -15,7 +15,7 @@ import optax
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from xentjax.certificates import DENSE_LIMIT, Certificate, certify
+from xentjax.certificates import DENSE_LIMIT, Certificate, certify, undetermined
 from xentjax.diagnosis import diagnose
 from xentjax.implicit import minimum_of
 from xentjax.parameters import check_held, unconstrain
@@ -216,7 +216,13 @@ def run(
     certified = isinstance(jax.eval_shape(optimizer.init, free), NewtonState)
     loop = _run_newton if certified else _run_other
     with jax.default_matmul_precision("highest"):  # accelerators would round products to fewer digits
-        return loop(optimizer, objective, point, unravel, tol, max_steps)
+        best, status, steps, settled = loop(optimizer, objective, point, unravel, tol, max_steps)
+        if point.shape[0] > DENSE_LIMIT:
+            nothing = jnp.zeros(point.shape, bool)
+            found = status == Status.CONVERGED
+            flat = jax.lax.cond(found, lambda: undetermined(objective, best.point, unravel), lambda: nothing)
+            best = best._replace(flat=flat)
+    return best, status, steps, settled
 
 
 RUNNING = -1

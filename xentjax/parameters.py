@@ -300,7 +300,8 @@ def check_parameters(function: str, **models: Any) -> None:
                 f"parameters, as in {model.__name__}(...)."
             )
     named = [(name, model, leaf) for name, model in models.items() for leaf in named_leaves(model) if leaf.is_parameter]
-    allowed = _allowed(tuple(leaf.support for *_, leaf in named), [leaf.value for *_, leaf in named])
+    tests = tuple(leaf.support.closed or leaf.support.contains for *_, leaf in named)
+    allowed = passed(tests, [leaf.value for *_, leaf in named])
     # the one read from the device
     if isinstance(allowed, jax.core.Tracer) or np.all(good := np.asarray(allowed)):
         return
@@ -312,7 +313,7 @@ def check_parameters(function: str, **models: Any) -> None:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _allowed(supports: tuple[Support, ...], values: list[Array]) -> Array:
-    pairs = zip(supports, values, strict=True)
-    checks = [jnp.all((support.closed or support.contains)(value)) for support, value in pairs]
+def passed(tests: tuple[Callable[[Array], Array], ...], values: list[Array]) -> Array:
+    """Whether each value passes its test everywhere, a boolean for each: one call, where many would take longer."""
+    checks = [jnp.all(test(value)) for test, value in zip(tests, values, strict=True)]
     return jnp.stack(checks) if checks else jnp.ones(0, bool)

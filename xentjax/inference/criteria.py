@@ -152,14 +152,17 @@ def leave_one_out(fit: Any, data: Any, weights: Any = None) -> Array:
 
     θ₍₋ᵢ₎ = θ̂ − (nA − Hᵢ)⁻¹ sᵢ with the score sᵢ = ∂ log q(xᵢ) and Hᵢ = −∂² log q(xᵢ): the influence of the point with
     its leverage. It differs from n refits by O(1/n²), and to first order from the cross-entropy of the fit by
-    tr(A⁻¹B) / n, which is what `tic` adds.
+    tr(A⁻¹B) / n, which is what `tic` adds. A point whose step would lead far, ½ sᵢᵀ (nA − Hᵢ)⁻¹ sᵢ > 0.1 nats, or
+    whose nA − Hᵢ is not positive definite, is left out by a refit.
 
     Args:
       fit: a fit to data.
       data, weights: those of the fit; weights are frequencies, of which one is left out (or all of one below 1).
 
     Returns:
-      An estimate of the out-of-sample cross-entropy. Cost: one Hessian for each point.
+      An estimate of the out-of-sample cross-entropy. It is large or +inf where the fit to the others excludes a point;
+      NaN where one was needed and the fit itself did not converge. Cost: one Hessian for each point, and the refits one
+      after the other, which are few unless n is small; no reverse derivatives.
 
     Raises:
       TypeError, ValueError: data that are not those of the fit; more than 64 free parameters; a batch of fits.
