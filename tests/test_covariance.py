@@ -1,5 +1,6 @@
 """Covariances of estimates, the intervals and errors that they give, and refusals."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_expected_is_observed_information_in_an_exponential_family(family, x):
 
 def test_expected_information_by_points():
     fit = xj.fit_mle(xj.StudentT, X)
-    expected = inference.expected_covariance(fit, xj.quadrature(fit.model))
+    expected = inference.expected_covariance(fit, jax.jit(xj.quadrature)(fit.model))
     df, scale = float(fit.model.df), float(fit.model.scale)
     # textbook: the information about the location of t is (df + 1) / ((df + 3) scale²), apart from the others
     np.testing.assert_allclose(expected.standard_errors().loc, scale * np.sqrt((df + 3) / (df + 1) / N), rtol=1e-8)

@@ -64,7 +64,7 @@ def located(build):
 
 def test_numpyro_normal_takes_a_projection():
     dist = pytest.importorskip("numpyro.distributions")
-    points = xj.quadrature(xj.Gamma(3.0, 0.5), 300)
+    points = jax.jit(lambda p: xj.quadrature(p, 300))(xj.Gamma(3.0, 0.5))
     fit = xj.fit_kl(located(lambda p: dist.Normal(p["loc"], p["scale"])), points).check()
     # the mean and the deviation of the truth, to the accuracy of 300 points of the double-exponential rule
     np.testing.assert_allclose(fit.model.params["loc"], 6.0, rtol=1e-10)
@@ -193,6 +193,7 @@ def test_derivatives_where_a_distribution_function_is_0_in_floats():
     gumbel = xj.Built({"loc": 0.0, "scale": 1.0}, lambda p: dist.Gumbel(p["loc"], p["scale"]), {"scale": xj.positive})
     data = xj.Empirical(xj.right_censored(np.array([-8.0, 1.0, 2.0]), np.array([1.0, 1.0, 0.0])))
 
+    @jax.jit
     def slope(of):
         return jax.grad(lambda m: xj.cross_entropy(data, m))(xj.Censored(of, ("exact", "right"))).of
 

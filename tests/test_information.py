@@ -157,8 +157,8 @@ def test_excluded_outcomes_and_nan() -> None:
 def test_a_masked_entry_has_no_derivative() -> None:
     p, q, where = jnp.array([0.5, 0.5, jnp.nan]), jnp.array([0.25, 0.75, jnp.nan]), jnp.array([True, True, False])
     for function in (xj.cross_entropy, xj.kl_divergence, lambda p, q, where: xj.entropy(p, where=where)):
-        for gradient in jax.grad(lambda p, q, f=function: f(p, q, where=where), (0, 1))(p, q):
-            assert jnp.isfinite(gradient).all()
+        for gradient in jax.jit(jax.grad(lambda p, q, f=function: f(p, q, where=where), (0, 1)))(p, q):
+            assert np.isfinite(gradient).all()
 
 
 HALVES = [0.5, 0.5]

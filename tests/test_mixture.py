@@ -15,7 +15,7 @@ import xentjax as xj
 from xentjax.estimators import expectation_maximization
 
 Status = xj.Status
-HALVES = jnp.array([0.5, 0.5])
+HALVES, THIRDS = jnp.array([0.5, 0.5]), jnp.ones(3) / 3
 RNG = np.random.default_rng(0)
 PEOPLE = RNG.normal(size=29)
 
@@ -83,7 +83,7 @@ def test_in_float32() -> None:
     ("model", "data"),
     [
         (xj.Mixture(jnp.array([0.2, 0.3, 0.5]), xj.Normal), WAITING[:50]),
-        (xj.Mixture(jnp.ones(3) / 3, xj.MultivariateNormal), ERUPTIONS[:50]),
+        (xj.Mixture(THIRDS, xj.MultivariateNormal), ERUPTIONS[:50]),
         (xj.Mixture(HALVES, (xj.Gamma, xj.LogNormal)), WAITING[:50]),
     ],
     ids=["numbers", "vectors", "different"],
@@ -92,21 +92,25 @@ def test_weights_of_a_start_are_counts(model, data) -> None:
     counts = RNG.integers(0, 3, 50).astype(float)
     started = jax.jit(lambda x, w: model.start(xj.Empirical(x, w)))
     weighted, halved = (jax.tree.leaves(started(data, w)) for w in (counts, counts / 2))
-    written_out = jax.tree.leaves(model.start(xj.Empirical(np.repeat(data, counts.astype(int), 0))))
+    written_out = jax.tree.leaves(started(np.repeat(data, counts.astype(int), 0), None))
     for a, b, c in zip(weighted, written_out, halved, strict=True):
         # sums in another order; variances about means lose a few more digits
         np.testing.assert_allclose(a, b, rtol=1e-11)
         np.testing.assert_allclose(a, c, rtol=1e-11)
 
 
+def started(model, x):
+    return jax.jit(lambda x: model.start(xj.Empirical(x)).components)(x)
+
+
 def test_components_of_a_start_differ_and_none_is_degenerate() -> None:
     # three quarters of the counts are equal, so that two groups hold nothing else
     counts = np.concatenate([np.zeros(75), np.arange(1.0, 26.0)])
-    rates = xj.Mixture(jnp.ones(3) / 3, xj.Poisson).start(xj.Empirical(counts)).components.rate
+    rates = started(xj.Mixture(THIRDS, xj.Poisson), counts).rate
     assert (rates > 0).all()
     assert np.all(np.diff(rates) > 0.05)  # what is shared is tilted: by half the share times the mean of 3
     clusters = np.concatenate([RNG.normal(size=(20, 2)) + centre for centre in ([0, 0], [50, 0], [0, 90])])
-    found = xj.Mixture(jnp.ones(3) / 3, xj.MultivariateNormal).start(xj.Empirical(clusters)).components
+    found = started(xj.Mixture(THIRDS, xj.MultivariateNormal), clusters)
     centres = np.asarray(found.loc)[np.lexsort(np.asarray(found.loc).round(-1).T)]
     # a twentieth of the data, whose centre is (17, 30), is everyone's
     np.testing.assert_allclose(centres, [[0, 0], [50, 0], [0, 90]], atol=5)
@@ -156,9 +160,13 @@ def test_densities_of_many_components_and_their_derivatives() -> None:
         each = jax.vmap(lambda component: component.log_prob(x))(p.components)
         return jax.nn.logsumexp(each, b=p.weights)
 
+    @jax.jit
+    def with_slopes(p, x):
+        return [jax.value_and_grad(f)(p, x) for f in (lambda p, x: p.log_prob(x), direct)]
+
     for x in (-60.0, 0.4, 9.0, 1e4):
-        np.testing.assert_allclose(MANY.log_prob(x), direct(MANY, x), rtol=1e-14)
-        found, wanted = jax.grad(lambda p, x=x: p.log_prob(x))(MANY), jax.grad(direct)(MANY, x)
+        (value, found), (wanted_value, wanted) = with_slopes(MANY, x)
+        np.testing.assert_allclose(value, wanted_value, rtol=1e-14)
         for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
             assert np.isfinite(a).all()
             # of terms that cancel
@@ -191,17 +199,36 @@ def test_mixtures_of_different_families(name) -> None:
     assert st.kstest(np.asarray(below), "uniform").statistic < 2.2 / 2000**0.5
 
 
+@jax.jit
+def log_prob(p, x):
+    return p.log_prob(x)
+
+
+@jax.jit
+def of_counts(p):
+    return p.log_prob(7), xj.quadrature(p).expect(lambda x: x), p.quantile(0.999)
+
+
 def test_supports_of_different_families() -> None:
     assert DIFFERENT["numbers"].support == xj.Normal.support
     assert DIFFERENT["positive"].support == xj.HalfNormal.support  # it holds 0
-    below = xj.Mixture([0.4, 0.6], (xj.Gamma(3.0, 1.5), xj.Normal(-1.0, 2.0))).log_prob(-2.0)
-    assert float(below) == pytest.approx(np.log(0.6) + float(xj.Normal(-1.0, 2.0).log_prob(-2.0)), rel=1e-15)
+    below = log_prob(xj.Mixture([0.4, 0.6], (xj.Gamma(3.0, 1.5), xj.Normal(-1.0, 2.0))), -2.0)
+    assert float(below) == pytest.approx(np.log(0.6) + float(log_prob(xj.Normal(-1.0, 2.0), -2.0)), rel=1e-15)
     counts = xj.Mixture([0.25, 0.75], (xj.Bernoulli(0.3), xj.Poisson(2.0)))
-    assert float(counts.log_prob(7)) == pytest.approx(np.log(0.75) + st.poisson.logpmf(7, 2.0), rel=1e-14)
-    assert float(xj.quadrature(counts).expect(lambda x: x)) == pytest.approx(0.25 * 0.3 + 0.75 * 2.0, rel=1e-14)
-    assert float(counts.quantile(0.999)) == 7  # P(X ≤ 6) = 0.9966, P(X ≤ 7) = 0.9992
+    of_seven, mean, quantile = of_counts(counts)
+    assert float(of_seven) == pytest.approx(np.log(0.75) + st.poisson.logpmf(7, 2.0), rel=1e-14)
+    assert float(mean) == pytest.approx(0.25 * 0.3 + 0.75 * 2.0, rel=1e-14)
+    assert float(quantile) == 7  # P(X ≤ 6) = 0.9966, P(X ≤ 7) = 0.9992
     with pytest.raises(TypeError, match=r"Mixture: found components on a finite number and on a whole number ≥ 0, but"):
         xj.fit_mle(xj.Mixture(HALVES, (xj.Normal, xj.Poisson)), WAITING)
+
+
+@jax.jit
+def of_a_pair(p, x):
+    """Density, moments and draws of a mixture, densities and means of its two components."""
+    draws = p.sample(jax.random.key(0), (500,))
+    of_parts = jax.vmap(lambda part: (part.log_prob(x), part.mean))(p.components)
+    return (p.log_prob(x), p.mean, p.variance, draws), of_parts
 
 
 @pytest.mark.parametrize(
@@ -214,15 +241,12 @@ def test_supports_of_different_families() -> None:
     ids=["Dirichlet", "Independent", "MultivariateNormal"],
 )
 def test_mixtures_of_vectors(components, x) -> None:
-    p = xj.Mixture([0.25, 0.75], components)
-    parts = [jax.tree.map(lambda leaf, i=i: leaf[i], components) for i in range(2)]
-    wanted = np.log(0.25 * np.exp(parts[0].log_prob(x)) + 0.75 * np.exp(parts[1].log_prob(x)))
-    np.testing.assert_allclose(p.log_prob(x), wanted, rtol=1e-14)
-    np.testing.assert_allclose(p.mean, 0.25 * parts[0].mean + 0.75 * parts[1].mean, rtol=1e-14)
-    draws = p.sample(jax.random.key(0), (500,))
+    found, (logs, means) = of_a_pair(xj.Mixture([0.25, 0.75], components), x)
+    log_density, mean, variance, draws = map(np.asarray, found)
+    np.testing.assert_allclose(log_density, np.log(np.exp(logs) @ [0.25, 0.75]), rtol=1e-14)
+    np.testing.assert_allclose(mean, [0.25, 0.75] @ np.asarray(means), rtol=1e-14)
     assert draws.shape == (500, len(x))
-    error = np.sqrt(np.asarray(p.variance) / 500)
-    assert np.all(np.abs(draws.mean(0) - p.mean) < 5 * error)  # five standard errors
+    assert np.all(np.abs(draws.mean(0) - mean) < 5 * np.sqrt(variance / 500))  # five standard errors
 
 
 @xj.record
@@ -248,27 +272,30 @@ def test_mixtures_of_conditional_models() -> None:
     # the two do not overlap, so that each is the least-squares line of its own points
     own = [np.sum((x * y)[group]) / np.sum((x * x)[group]) for group in (~up, up)]
     np.testing.assert_allclose(fit.model.sorted_by("slope").components.slope, own, rtol=1e-9)
-    shares = jax.vmap(fit.model.sorted_by("slope").responsibilities)((x, y))
+    shares = jax.jit(lambda model: jax.vmap(model.sorted_by("slope").responsibilities)((x, y)))(fit.model)
     np.testing.assert_array_equal(np.argmax(shares, 1), up)
 
 
 # Responsibilities and labels
 
 
+responsibilities = jax.jit(xj.Mixture.responsibilities)
+
+
 def test_responsibilities() -> None:
     x = np.array([-40.0, 0.3, 2.0])
-    shares = jax.vmap(BATCH.responsibilities)(x)
+    shares = np.asarray(jax.jit(jax.vmap(xj.Mixture.responsibilities, (None, 0)))(BATCH, x))
     joint = np.stack([0.3 * st.norm.pdf(x, -1.0, 0.5), 0.7 * st.norm.pdf(x, 2.0, 1.0)], 1)[1:]
     np.testing.assert_allclose(shares[1:], joint / joint.sum(1, keepdims=True), rtol=1e-13)
-    np.testing.assert_allclose(jnp.sum(shares, 1), 1.0, rtol=1e-15)
+    np.testing.assert_allclose(np.sum(shares, 1), 1.0, rtol=1e-15)
     # far out, where both densities are 0 in floats
-    logs = BATCH.log_responsibilities(-40.0)
+    logs = np.asarray(jax.jit(xj.Mixture.log_responsibilities)(BATCH, -40.0))
     odds = np.log(0.3 / 0.7) + st.norm.logpdf(-40.0, -1.0, 0.5) - st.norm.logpdf(-40.0, 2.0, 1.0)
     np.testing.assert_allclose(logs[0] - logs[1], odds, rtol=1e-14)
     different = DIFFERENT["numbers"]
-    np.testing.assert_array_equal(different.responsibilities(-2.0), [1.0, 0.0])
-    assert np.isnan(DIFFERENT["positive"].responsibilities(-1.0)).all()
-    assert MANY.responsibilities(9.0)[1] == 0
+    np.testing.assert_array_equal(responsibilities(different, -2.0), [1.0, 0.0])
+    assert np.isnan(responsibilities(DIFFERENT["positive"], -1.0)).all()
+    assert responsibilities(MANY, 9.0)[1] == 0
 
 
 def test_labels_in_order() -> None:

@@ -70,8 +70,8 @@ def by_adaptive_quadrature(p, x, y):
 
 def test_random_intercepts_by_quadrature() -> None:
     start = {"intercept": 0.0, "slope": 0.0, "deviation": 1.0}
-    normal = xj.Normal(0.0, 1.0)
-    rules = [random_intercepts(xj.quadrature(normal, number)) for number in (512, 1024)]
+    quadrature = jax.jit(xj.quadrature, static_argnums=1)
+    rules = [random_intercepts(quadrature(xj.Normal(0.0, 1.0), number)) for number in (512, 1024)]
     model = xj.Density(start, rules[0], {"deviation": xj.positive})
     fit = xj.fit_mle(model, (COVARIATE, VISITS)).check()
     p = fit.model.params
@@ -89,7 +89,7 @@ def test_random_intercepts_by_quadrature() -> None:
         np.testing.assert_allclose(groups[i], by_adaptive_quadrature(p, COVARIATE[i], VISITS[i]), rtol=1e-8)
     # 20 nodes of Gauss and Hermite lie too far apart for the group that says most about its effect
     nodes, weights = np.polynomial.hermite_e.hermegauss(20)
-    coarse = random_intercepts(xj.Empirical(jnp.asarray(nodes), jnp.asarray(weights / weights.sum())))
+    coarse = jax.jit(random_intercepts(xj.Empirical(jnp.asarray(nodes), jnp.asarray(weights / weights.sum()))))
     assert abs(coarse(p, (COVARIATE[i], VISITS[i])) - groups[i]) > 0.01
 
 

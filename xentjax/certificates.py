@@ -74,7 +74,10 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     length = jnp.where(idle, 0.0, jnp.maximum(jnp.abs(slopes) / size, least))
     coordinates = jnp.where(slopes < 0, length, -length)
     squares = coordinates * coordinates
-    step, length = (vectors @ coordinates) / unit, jnp.sqrt(jnp.sum(size * squares))
+    moved = vectors @ coordinates
+    # while others lead far, a part that is rounding waits: it would push a median off the kink that is its maximum
+    rounding = (jnp.abs(moved) <= 8 * eps) & (jnp.max(jnp.abs(moved)) > eps**0.5)
+    step, length = jnp.where(rounding, 0.0, moved) / unit, jnp.sqrt(jnp.sum(size * squares))
     # an infinite derivative is no certificate
     single = jnp.max(0.5 * g * g / (diagonal + jnp.abs(g) + jnp.finfo(g.dtype).tiny))  # never more than the whole
     gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.maximum(jnp.sum(decrements), single), jnp.nan)
