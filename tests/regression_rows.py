@@ -1,4 +1,4 @@
-"""Covariates, responses of several kinds, and a regression of each kind."""
+"""Covariates, responses of several kinds, a regression of each kind, and one written by a user."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,3 +25,12 @@ ROWS = {
     "ordinal": (xj.Regression(xj.Ordinal(jnp.array([0.0, 1.0])), loc=xj.Linear(intercept=False)), CLASSES),
     "offset": (xj.Regression(xj.Poisson, rate=xj.Linear(["dose"], offset="age")), COUNTS),
 }
+
+
+@xj.record
+class Logistic:
+    beta: xj.Parameter = xj.real()
+
+    def log_prob(self, point):
+        x, y = point
+        return -jnp.logaddexp(0.0, jnp.where(y, -1, 1) * (x @ self.beta))

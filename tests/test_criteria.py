@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 from golden_recipes import golden
 from inference_cases import N, X, exponential, gamma, normal, projection
+from regression_rows import Logistic
 
 import xentjax as xj
 from xentjax import inference
@@ -54,15 +55,6 @@ NOISE, COVARIATES = RNG.normal(size=20), RNG.normal(size=(30, 3))
 LABELS = RNG.uniform(size=30) < 1 / (1 + np.exp(-COVARIATES[:, 1]))
 COVARIATES[3, 1], LABELS[3] = 8.0, False  # far out, on the wrong side
 OUTLIER = np.append(NOISE[1:], 10.0)
-
-
-@xj.record
-class Logistic:
-    beta: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        return -jnp.logaddexp(0.0, jnp.where(y, -1, 1) * (x @ self.beta))
 
 
 def refitted(model, data, i):

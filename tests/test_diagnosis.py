@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from regression_rows import Logistic
 
 import xentjax as xj
 
@@ -18,15 +19,6 @@ COIN = RNG.uniform(size=N) < 1 / (1 + np.exp(-X[:, 1]))
 COLLINEAR = np.stack([X[:, 0], X[:, 1], 2 * X[:, 1] + 1], 1)
 # an intercept and covariates of sizes that differ by 12 orders
 SIZES = X * np.array([1.0, 1e6, 1e-6])
-
-
-@xj.record
-class Logistic:
-    beta: xj.Parameter = xj.real()
-
-    def log_prob(self, point):
-        x, y = point
-        return -jnp.logaddexp(0.0, jnp.where(y, -1, 1) * (x @ self.beta))
 
 
 @xj.record

@@ -50,6 +50,7 @@ LEVELS = [
         "predictor_derivatives",
         "results",
         "admission",
+        "refusals",
         "estimation",
     },
     {"inference", "estimators"},

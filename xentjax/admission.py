@@ -1,7 +1,7 @@
-"""The door of a fit: what it accepts, and what is at fault when it does not.
+"""The door of a fit: what it accepts.
 
-Everything that costs a pass over the data is checked inside the compiled fit and comes out as a status; only then is
-the entry at fault looked for, so that good data pay nothing.
+Everything that costs a pass over the data is checked inside the compiled fit and comes out as a status; only then do
+`refusals` look for the entry at fault, so that good data pay nothing.
 """
 
 import dataclasses
@@ -21,8 +21,8 @@ from xentjax.minimization import check_limits
 from xentjax.models.starts import is_open
 from xentjax.parameters import check_names, named_leaves, passed
 from xentjax.results import Fit
-from xentjax.sources import Empirical, check_points, check_weights, num_points
-from xentjax.statuses import ADVICE, Status
+from xentjax.sources import Empirical, check_points, num_points
+from xentjax.statuses import Status
 from xentjax.supports import Support, reaches_beyond
 
 
@@ -49,7 +49,7 @@ def admit(caller: str, model: Any, source: Any, fixed: Any, optimizer: Any, tol:
 
 
 def _check_supports(caller: str, model: Any, source: Any) -> None:
-    q, p = _support(model), _support(source)
+    q, p = support_of(model), support_of(source)
     if q is None or p is None:
         return
     ends = source.ends() if hasattr(source, "ends") else (p.low, p.high)
@@ -174,12 +174,12 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
             "a distribution is the source of fit_kl(model, source)."
         )
     # a family's points are one array; for other models a list is a pytree, such as [x, y]
-    data = _as_array(caller, source.data) if _support(model) else source.data
+    data = _as_array(caller, source.data) if support_of(model) else source.data
     data = jax.tree.map(lambda leaf: _as_array(caller, leaf), data)
     weights = None if source.weights is None else _as_array(caller, source.weights)
     check_points(caller, data, weights)
     leaves = jax.tree.leaves(data)
-    support = _support(model)
+    support = support_of(model)
     if support is not None and any(leaf.ndim != 1 + support.ndim for leaf in leaves):
         shape = "[n]" if support.ndim == 0 else "[n, d]"
         name = model.__name__ if inspect.isclass(model) else type(model).__name__
@@ -218,7 +218,7 @@ def _as_array(caller: str, leaf: Any) -> Array:
     return jnp.asarray(array)
 
 
-def _support(model: Any) -> Support | None:
+def support_of(model: Any) -> Support | None:
     support = getattr(model, "support", None)
     return support if isinstance(support, Support) else None
 
@@ -232,14 +232,14 @@ def covered(model: Any, source: Any) -> Array:
     if not getattr(model, "statistics", ()) or not hasattr(model, "ends"):
         return jnp.asarray(True)
     if isinstance(source, Empirical):
-        within = _between_ends(model, source.data)
+        within = between_ends(model, source.data)
         return jnp.all(within if source.weights is None else within | (source.weights == 0))
     if not hasattr(source, "ends"):
         return jnp.asarray(True)
     return ~jnp.asarray(reaches_beyond(source.support, source.ends(), model.support, model.ends()))
 
 
-def _between_ends(model: Any, data: Any) -> Array:
+def between_ends(model: Any, data: Any) -> Array:
     """[n] booleans; of ends that do not move, the support knows."""
     fixed = model.support.ndim == 0 and all(isinstance(end, float) for end in model.ends())
     return jnp.ones(num_points(data), bool) if fixed else jax.vmap(model.contains)(as_float(data))
@@ -250,19 +250,19 @@ def acceptable(model: Any, source: Any) -> Array:
     if not isinstance(source, Empirical):
         return jnp.asarray(True)
     if source.weights is None:
-        support = _support(model)
+        support = support_of(model)
         if support is not None and not support.discrete and support.ndim == 0:
             # an interval holds all points if it holds the extremes: two cheap passes, and NaN is passed on
             return support.contains(jnp.min(source.data)) & support.contains(jnp.max(source.data))
-        return jnp.all(_good_points(model, source.data))
+        return jnp.all(good_points(model, source.data))
     weights = source.weights
     proper = jnp.isfinite(weights) & (weights >= 0)
-    return jnp.all(proper & (_good_points(model, source.data) | (weights == 0))) & jnp.any(weights > 0)
+    return jnp.all(proper & (good_points(model, source.data) | (weights == 0))) & jnp.any(weights > 0)
 
 
-def _good_points(model: Any, data: Any) -> Array:
+def good_points(model: Any, data: Any) -> Array:
     """[n] booleans."""
-    support = _support(model)
+    support = support_of(model)
     if support is not None:
         return support.contains(data)
     floats = [leaf for leaf in jax.tree.leaves(data) if jnp.issubdtype(leaf.dtype, jnp.floating)]
@@ -272,7 +272,7 @@ def _good_points(model: Any, data: Any) -> Array:
 
 def constant(model: Any, source: Any, num_free: int) -> Array:
     """Whether the data (all of which count) are equal: no continuous family of two parameters or more has a maximum."""
-    support = _support(model)
+    support = support_of(model)
     if not isinstance(source, Empirical) or support is None or support.discrete or num_free < 2:
         return jnp.asarray(False)
     return jnp.all(jnp.min(source.data, 0) == jnp.max(source.data, 0))
@@ -296,120 +296,3 @@ def is_lost(model: Any, fit: Fit) -> bool:
     own = inspect.getattr_static(type(model), "start")
     knows = isinstance(own, classmethod) and own is not inspect.getattr_static(Family, "start")
     return knows and int(fit.status) == Status.BAD_START
-
-
-def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:
-    """Outside jit, an error for data or a start that cannot be used, with the entry at fault.
-
-    `given` is the source as it came, before its numbers were rounded to JAX's precision.
-    """
-    if isinstance(fit.status, jax.core.Tracer) or jnp.ndim(fit.status) > 0:
-        return
-    status = int(fit.status)
-    if status == Status.BAD_DATA:
-        explain_data(caller, fit.model, source)
-    if status == Status.BAD_START:
-        _explain_start(caller, model, given, source, fit.model)
-
-
-def explain_data(caller: str, model: Any, source: Empirical) -> None:
-    check_weights(caller, source.weights)
-    counted = np.full(num_points(source.data), True) if source.weights is None else np.asarray(source.weights) > 0
-    good = np.asarray(_good_points(model, source.data))
-    if good[counted].all():
-        good = np.asarray(_between_ends(model, source.data))
-    index = int(np.flatnonzero(~good & counted)[0])
-    point = jax.tree.map(lambda leaf: np.asarray(leaf)[index], source.data)
-    if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(point)):
-        needed, remedy = "numbers are needed", "drop the observation, or give it the weight 0"
-    else:
-        support = _support(model)
-        needed = f"{type(model).__name__} needs each observation to be {support}"
-        if support is not None and hasattr(model, "contains") and support.contains(jnp.asarray(point)):
-            needed = f"{model} excludes it"
-        remedy = "correct or drop it, or choose a family with this support"
-    raise ValueError(f"{caller}: found data[{index}] = {point}, but {needed}; {remedy}.")
-
-
-def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any) -> None:
-    name = model.__name__ if inspect.isclass(model) else type(model).__name__
-    if isinstance(source, Empirical) and _support(model) is not None:
-        counted = slice(None) if source.weights is None else np.asarray(source.weights) > 0
-        data = np.asarray(source.data)[counted]
-        exact = np.asarray(given.data)[counted] if isinstance(given, Empirical) else data
-        if np.any(exact != exact[:1]) and np.all(data == data[:1]):
-            raise ValueError(
-                f"{caller}: found {len(data)} observations that differ, but that all become {data[0]} in {data.dtype}, "
-                f"but {name} needs data that differ; use float64, jax.config.update('jax_enable_x64', True), or "
-                "subtract a constant."
-            )
-        size = float(np.max(np.abs(data), initial=0.0))
-        if data.dtype == np.float32 and size and not 1e-18 < size < 1e18:
-            raise ValueError(
-                f"{caller}: found observations of a size of {size:.3g} in float32, but sizes whose squares it can "
-                "hold, from 1e-18 to 1e18, are needed; divide by a constant, or use float64, "
-                "jax.config.update('jax_enable_x64', True)."
-            )
-        if np.all(data == data[:1]):
-            many = "a single observation" if len(data) == 1 else f"{len(data)} equal observations"
-            # with one parameter, and for counts, only zeros have no maximum
-            single = len(jax.tree.leaves(start)) == 1 or start.support.discrete
-            needed = "data that are not all 0" if single and not data.any() else "data that differ"
-            # a start that is not a number says nothing about the edge
-            edge = "" if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(start)) else f" inside, only at {start}"
-            raise ValueError(
-                f"{caller}: found {many}, {data[0]}, but {name} needs {needed}: its likelihood has no maximum{edge}; "
-                "hold a parameter with fixed=, or gather more data."
-            )
-    if not isinstance(source, Empirical) and not covered(start, source):
-        raise ValueError(
-            f"{caller}: found a source, {source}, with values beyond the ends of {start}, so that the divergence is "
-            "infinite, but a model that covers the source is needed; move its ends, or free the parameters that do."
-        )
-    if not isinstance(source, Empirical):
-        raise ValueError(
-            f"{caller}: found that the cross-entropy from {source} to {name} is not finite where the fit starts, but a "
-            "finite one is needed; the tails of the source may be too heavy for every member of this family: choose "
-            "one with such tails, or pass an instance with plausible starting values."
-        )
-    _explain_points(caller, name, source, start)
-    if getattr(start, "edges", None) and hasattr(start, "passes_through"):
-        if without_scatter(start, source):
-            raise ValueError(
-                f"{caller}: found a line through all {num_points(source.data)} observations, but {name} needs data "
-                "that scatter about it: the likelihood grows without limit as the scale goes to 0; hold the scale "
-                "with fixed=, drop columns, or gather more data."
-            )
-        raise ValueError(
-            f"{caller}: found no corner of the likelihood of {name} that is provably the best, but columns of which "
-            "none is a combination of others, and at least as many observations as coefficients, are needed; drop "
-            "columns, or, in float32, use float64, jax.config.update('jax_enable_x64', True)."
-        )
-    raise ValueError(
-        f"{caller}: found a cross-entropy, or derivatives of it, that are not finite at the start of {name}, but a "
-        f"finite start is needed; {ADVICE[Status.BAD_START]}; pass an instance with plausible starting values."
-    )
-
-
-def _explain_points(caller: str, name: str, source: Empirical, start: Any) -> None:
-    """An error for the first observation that the model excludes where it starts."""
-    counted = np.full(num_points(source.data), True) if source.weights is None else np.asarray(source.weights) > 0
-    values = np.asarray(jax.vmap(start.log_prob)(source.data))
-    bad, needed = ~np.isfinite(values.reshape(len(counted), -1)).all(1), "a finite one is needed"
-    if hasattr(start, "predictors"):  # one of its parts may be at fault for all
-        covariates, response = source.data
-        infinite = [~np.isfinite(np.asarray(x)).reshape(len(counted), -1).all(1) for x in jax.tree.leaves(covariates)]
-        support = _support(start.of)
-        excluded = None if support is None else ~np.asarray(support.contains(response))
-        if np.any(infinite) and np.any(np.any(infinite, 0) & counted):
-            bad, needed = np.any(infinite, 0), "finite covariates are needed"
-        elif excluded is not None and (excluded & counted).any():
-            bad, needed = excluded, f"each response must be {support}"
-    rows = np.flatnonzero(counted & bad)
-    if 0 < rows.size < counted.sum():  # where all are bad, the start is at fault
-        point = jax.tree.map(lambda leaf: np.asarray(leaf)[rows[0]], source.data)
-        raise ValueError(
-            f"{caller}: found data[{rows[0]}] = {point}, at which the log-density of {name} is {values[rows[0]]} where "
-            f"the fit starts, one of {rows.size} such observations of {values.shape[0]}, but {needed}; correct or drop "
-            "it, choose a model that allows it, or start from other values."
-        )

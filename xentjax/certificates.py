@@ -133,8 +133,18 @@ def products(
     return linearized(objective, point, unravel) if own is None else own(point, unravel)
 
 
-# Products for the scales of the coordinates, rounds of them, and the most conjugate gradients of `undetermined`.
-PROBES, ROUNDS, LONGEST = 8, 6, 500
+# Products that tell the sizes of the rows of a matrix.
+PROBES = 8
+
+
+def row_sizes(product: Callable[[Array], Array], point: Array) -> Array:
+    """The lengths [m] of the rows of a matrix [m, m], roughly, by its products with random signs."""
+    signs = jax.random.rademacher(jax.random.key(0), (PROBES, *point.shape), point.dtype)
+    return jnp.sqrt(jnp.mean(jax.vmap(product)(signs) ** 2, 0))
+
+
+# Rounds that make the rows equal, and the most conjugate gradients, of `undetermined`.
+ROUNDS, LONGEST = 6, 500
 
 
 def undetermined(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> Array:
@@ -145,13 +155,12 @@ def undetermined(objective: Callable[[Any], Array], point: Array, unravel: Calla
     """
     _, _, product, rough = products(objective, point, unravel)
     eps, inverse = jnp.finfo(point.dtype).eps, rough(jnp.zeros_like(point))
-    signs = jax.random.rademacher(jax.random.key(0), (PROBES, *point.shape), point.dtype)
 
     def in_units(unit: Array) -> Callable[[Array], Array]:
         return lambda vector: product(vector / unit) / unit
 
     def equilibrated(_: Array, unit: Array) -> Array:
-        rows = jnp.sqrt(jnp.mean(jax.vmap(in_units(unit))(signs) ** 2, 0))
+        rows = row_sizes(in_units(unit), point)
         return unit * jnp.sqrt(jnp.where(rows > 0, rows, 1.0))
 
     # rows of size 1, for parameters of any units

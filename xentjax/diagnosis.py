@@ -49,8 +49,11 @@ def diagnose(
     slow, moving = _still_moving(best, relative, settled, vanishing, tol)
     lost = ~jnp.isfinite(best.point) | (jnp.abs(best.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
     heading = jnp.where(lost & relative, jnp.sign(best.point), -jnp.sign(best.full))
-    flat, outside = best.flat if best.hessian is None else _flat(best.hessian, relative), ~inside(found)
-    undetermined = closed & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
+    flat, bent = (best.flat, True) if best.hessian is None else _flat(best.hessian, relative)
+    # a curvature that is rounding has any sign
+    level = unfinished & (best.gap <= tol) & ~best.convex & ~jnp.asarray(bent)
+    outside = ~inside(found)
+    undetermined = (closed | level) & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
 
@@ -64,7 +67,7 @@ def diagnose(
 
     endless = jnp.any(moving & jnp.where(heading > 0, endless_up, endless_down))
     limit = jnp.where(unbounded | endless, Status.UNBOUNDED, Status.BOUNDARY)
-    saddle = unfinished & ~unbounded & ~leaving & (best.gap <= tol) & ~best.convex
+    saddle = unfinished & ~unbounded & ~leaving & ~undetermined & (best.gap <= tol) & ~best.convex
     status = jnp.where(leaving | unbounded, limit, jnp.where(undetermined, Status.FLAT, status))
     status = jnp.where(saddle, Status.SADDLE, status)
     going = jnp.where(undetermined, flat, jnp.where(leaving | unbounded, moving, False))
@@ -102,8 +105,11 @@ def _endless(leaf: NamedLeaf, side: int) -> bool:
     return math.isinf(leaf.support.high if side else leaf.support.low)
 
 
-def _flat(hessian: Array, relative: Array) -> Array:
-    """The coordinates [m] with a part in a direction whose curvature is rounding; past 64, `undetermined` tells."""
+def _flat(hessian: Array, relative: Array) -> tuple[Array, Array]:
+    """The coordinates [m] with a part in a direction whose curvature is rounding, and whether another is negative.
+
+    Past 64 coordinates `undetermined` tells.
+    """
     root = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
     # an e-fold that costs less than the rounding of a nat costs nothing
     root = jnp.where(relative & (root * root < 64 * jnp.finfo(root.dtype).eps), 0.0, root)
@@ -111,7 +117,7 @@ def _flat(hessian: Array, relative: Array) -> Array:
     scaled = jnp.where((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
     values, vectors = symmetric_eigen(scaled)
     flat = jnp.abs(values) <= 2 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
-    return jnp.any((jnp.abs(vectors) > 0.1) & flat[None, :], -1)
+    return jnp.any((jnp.abs(vectors) > 0.1) & flat[None, :], -1), jnp.any((values < 0) & ~flat)
 
 
 def in_words(model: Any, fixed: Collection[str], status: int, going: np.ndarray) -> str:

@@ -21,6 +21,7 @@ from xentjax.models.starts import is_open, joined, split
 from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import Penalized, cross_entropy_objective
 from xentjax.parameters import check_names, named_leaves, replace_leaves, unconstrain
+from xentjax.refusals import explain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
 from xentjax.statuses import Status
@@ -209,7 +210,7 @@ def _checked_fit(
             "but two derivatives in the parameters are needed; take a distribution whose formulas have them, as those "
             "of xentjax do."
         ) from error
-    admission.explain(caller, model, given, source, result)
+    explain(caller, model, given, source, result)
     return result
 
 

@@ -7,16 +7,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax.certificates import linearized, products, second_order
+from xentjax.certificates import linearized, products, row_sizes, second_order
 from xentjax.predictor_derivatives import ByPredictors
 from xentjax.sources import Empirical
 from xentjax.statistics import Center, Spread, summarize
 
 # Points per block: the live intermediates of one block should stay in the second-level cache.
 SMALL_BLOCK, LARGE_BLOCK = 1024, 4096
-
-# Products that tell the size of a penalty's curvature in each coordinate.
-PROBES = 8
 
 
 def cross_entropy_objective(constrain: Callable[[Any], Any], model: Any, source: Any) -> Callable[[Any], Array]:
@@ -70,9 +67,7 @@ class Penalized:
         """Value, gradient [m], the Hessian's product, and its rough inverse: see `certificates.products`."""
         value, gradient, product, rough = products(self.plain, point, unravel)
         penalty, slope, bend, _ = products(self.penalty, point, unravel)
-        # the sizes of the rows: exact for a penalty that is a sum over coefficients, whatever the signs
-        signs = jax.random.rademacher(jax.random.key(0), (PROBES, *point.shape), point.dtype)
-        rows = jnp.sqrt(jnp.mean(jax.vmap(bend)(signs) ** 2, 0))
+        rows = row_sizes(bend, point)  # exact for a penalty that is a sum over coefficients, whatever the signs
         return value + penalty, gradient + slope, lambda v: product(v) + bend(v), lambda added: rough(added + rows)
 
 

@@ -6,7 +6,8 @@ import enum
 class Status(enum.IntEnum):
     """How a fit ended. Only CONVERGED is a success.
 
-    FLAT is looked for where the matrix of second derivatives is formed: up to 64 parameters.
+    FLAT is read off the matrix of second derivatives, which is formed up to 64 parameters; past that it is looked for
+    by products with it.
     """
 
     CONVERGED = 0

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from xentjax.admission import admit, explain
+from xentjax.admission import admit
 from xentjax.estimation import fit
 from xentjax.models import Mixture
 from xentjax.models.starts import is_open, joined, split
+from xentjax.refusals import explain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
 from xentjax.statistics import weighted_mean

@@ -10,11 +10,12 @@ import numpy as np
 import optax
 from jax import Array
 
-from xentjax.admission import acceptable, admit, explain_data
+from xentjax.admission import acceptable, admit
 from xentjax.models.starts import started
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import inside, unconstrain
 from xentjax.records import record, static
+from xentjax.refusals import explain_data
 from xentjax.sources import Empirical, check_count, check_key, num_points
 
 

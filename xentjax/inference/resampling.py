@@ -235,11 +235,16 @@ def _parametric(fit: Fit, key: Array, num_samples: int, num_observations: int) -
 
 
 def moving_ends(fit: Fit, source: Empirical) -> dict[str, Array]:
-    """{name: whether the fit put this end of the support at an extreme of its data, and did not hold it}."""
+    """{name: whether the fit took this end or corner from single observations, and did not hold it}."""
     edges = getattr(fit.model, "edges", ())
-    found = fit.model.order_statistics(source) if edges else {}
-    held = {leaf.name: leaf.value for leaf in named_leaves(fit.model)}
-    return {name: held[name] == found[name] for name in edges}
+    if not edges:
+        return {}
+    found = fit.model.order_statistics(source)
+    taken = {leaf.name: leaf.value for leaf in named_leaves(fit.model)}
+    # what solves equations rounds otherwise here than it did in the fit
+    size = jnp.max(jnp.stack([jnp.max(jnp.abs(value)) for value in found.values()]))
+    rounding = 1024 * jnp.finfo(size.dtype).eps * size
+    return {name: jnp.all(jnp.abs(taken[name] - found[name]) <= rounding) for name in edges}
 
 
 def refit(fit: Fit, source: Empirical, ends: dict[str, Array]) -> tuple[Any, Array]:
