@@ -18,6 +18,7 @@ PLAINLY = [
 if jax.__version_info__ < (0, 11):
     PLAINLY.append("--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("XLA_FLAGS", " ".join(PLAINLY))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would wait for one another in turns, on full cores
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

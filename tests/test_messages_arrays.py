@@ -101,9 +101,9 @@ BAD_POINTS = {
     "ragged": (
         [[1.0, 2.0], [3.0]],
         None,
-        r"found data of shape \(2,\), \(1,\), but arrays with one common .* needed; ",
+        r"found data of shape \(2,\) in data\[0\], \(1,\) in data\[1\], but arrays with one common .* needed; ",
     ),
-    "two lengths": ((X, X[:2]), None, r"found data of shape \(5,\), \(2,\), but arrays with one common .* needed; "),
+    "two lengths": ((X, X[:2]), None, r"found data of shape \(5,\) in data\[0\], \(2,\) in .*, but arrays .* needed; "),
 }
 
 
@@ -156,11 +156,47 @@ def test_an_axis_counted_from_the_first_of_arrays_of_unequal_dimensions() -> Non
             function(p, jnp.stack([p, p, p], 1), axis=0)
 
 
+LINE = xj.Regression(xj.Normal, loc=xj.Linear())
 MISUSES = {
     "too large": (
         lambda: xj.fit_mle(xj.Normal, np.array([1e30, 2e30, 4e30], "float32")),
         ValueError,
         r"found observations of a size of 4e\+30 in float32, but sizes",
+    ),
+    "traced": (
+        lambda: jax.jit(lambda x: xj.fit_mle(xj.Normal, x).check().model)(X),
+        TypeError,
+        r"Fit.check: found a Fit inside jit, vmap or grad, .*; return it, and check outside",
+    ),
+    "swapped": (
+        lambda: xj.fit_mle(LINE, (X, {"a": X})),
+        TypeError,
+        r"fit: found the columns a as the responses .*, but .* in this order, is needed: \(x, y\)",
+    ),
+    "labels": (
+        lambda: xj.fit_mle(LINE, ({"a": X, "b": ["u"] * len(X)}, X)),
+        TypeError,
+        r"fit_mle: found data\[0\]\['b'\]\[0\] of type <U1, but numbers are needed",
+    ),
+    "unequal": (
+        lambda: xj.fit_mle(LINE, ({"a": X, "b": X[1:]}, X)),
+        ValueError,
+        r"fit_mle: found data of shape \((\d+),\) in data\[0\]\['a'\], \(\d+,\) in data\[0\]\['b'\], but",
+    ),
+    "nameless": (
+        lambda: xj.Linear(coefficients={"intercept": 1.0, "a": 2.0})([1.0]),
+        ValueError,
+        r"Linear: found covariates without names for coefficients of a, but a dict of columns is needed",
+    ),
+    "observations": (
+        lambda: xj.cross_entropy(-X, xj.Normal(0.0, 1.0)),
+        ValueError,
+        r"cross_entropy: found p\[0\] = .*, but probabilities ≥ 0 are needed; .* the source Empirical\(x\)",
+    ),
+    "a fit": (
+        lambda: xj.inference.kolmogorov_smirnov(xj.fit_mle(xj.Normal, X), X),
+        TypeError,
+        r"kolmogorov_smirnov: found a Fit, but a distribution .* is needed; give fit.model",
     ),
     "rows": (
         lambda: xj.cross_entropy(xj.Empirical(np.ones((5, 2))), xj.Normal(0.0, 1.0)),

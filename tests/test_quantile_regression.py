@@ -120,6 +120,8 @@ def test_a_bootstrap_moves_the_corner():
     # normal errors of standard deviation 1: √(0.7 · 0.3) / (density at the quantile · √n), within a factor of 2
     expected = np.sqrt(0.21) / (0.348 * np.sqrt(40))
     assert expected / 2 < slopes.std() < expected * 2
+    with pytest.raises(ValueError, match=r"profile_interval: found name='loc.a', .*; use inference.bootstrap"):
+        xj.inference.profile_interval(fit, (X, Y), "loc.a")
     held = xj.fit_mle(MODEL, (X, Y), fixed={"loc.a": 1.0, "loc.intercept": 0.5})
     drawn = xj.inference.bootstrap(held, (X, Y), jax.random.key(0), num_samples=400)
     assert np.all(np.asarray(drawn.models.predictors["loc"].coefficients["a"]) == 1.0)

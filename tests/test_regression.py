@@ -157,6 +157,23 @@ def test_separated_classes_are_named():
         fit.check()
 
 
+def test_an_intercept_with_a_limit_is_not_said_to_diverge():
+    """All of one group and some of the other: the intercept is the logit of the share of the other."""
+    group = (np.arange(len(NUMBERS)) % 2).astype(float)
+    y = np.where(group == 1, 1.0, X["dose"] > 0)
+    share = y[group == 0].mean()
+    fit = xj.fit_mle(xj.Regression(xj.Bernoulli, probs=xj.Linear(["dose"])), ({"dose": group}, y))
+    with pytest.raises(RuntimeError, match=r"UNBOUNDED \(probs.dose → ∞\),"):
+        fit.check()
+    # the fit stops where the diverging coefficient gains nothing any more
+    assert float(fit.model.predictors["probs"].coefficients["intercept"]) == pytest.approx(
+        np.log(share / (1 - share)), rel=1e-9
+    )
+    other = xj.fit_mle(xj.Regression(xj.Bernoulli, probs=xj.Linear(["dose"])), ({"dose": 1 - group}, y))
+    with pytest.raises(RuntimeError, match=r"UNBOUNDED \(probs.dose → −∞, probs.intercept → ∞\),"):
+        other.check()
+
+
 def test_distribution_at_covariates():
     fit = xj.fit_mle(xj.Regression(xj.Normal, loc=xj.Linear(["dose"])), (X, NUMBERS))
     at = jax.vmap(fit.model.at)(jax.tree.map(jnp.asarray, X))

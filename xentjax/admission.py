@@ -175,7 +175,7 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
         )
     # a family's points are one array; for other models a list is a pytree, such as [x, y]
     data = _as_array(caller, source.data) if support_of(model) else source.data
-    data = jax.tree.map(lambda leaf: _as_array(caller, leaf), data)
+    data = jax.tree_util.tree_map_with_path(lambda path, leaf: _as_array(caller, leaf, path), data)
     weights = None if source.weights is None else _as_array(caller, source.weights)
     check_points(caller, data, weights)
     leaves = jax.tree.leaves(data)
@@ -192,7 +192,7 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
     return Empirical(data, weights, source.drawn)
 
 
-def _as_array(caller: str, leaf: Any) -> Array:
+def _as_array(caller: str, leaf: Any, path: tuple = ()) -> Array:
     """As a JAX array; whole numbers that would wrap or round are refused."""
     if isinstance(leaf, Array):
         return leaf
@@ -202,8 +202,9 @@ def _as_array(caller: str, leaf: Any) -> Array:
         array = np.asarray(None)
     if array.dtype.kind not in "fiub":
         raise TypeError(
-            f"{caller}: found data of type {array.dtype}, but numbers are needed; "
-            "convert with numpy.asarray(x, float); rows of unequal length need padding and weights."
+            f"{caller}: found data{jax.tree_util.keystr(path)} of type {array.dtype}, but numbers are needed; convert "
+            "with numpy.asarray(x, float); write labels as columns of 0 and 1, one for each label but one; rows of "
+            "unequal length need padding and weights."
         )
     if array.dtype.kind in "iu" and array.size:
         limit = 1 / float(jnp.finfo(jnp.result_type(float)).eps) * 2

@@ -20,6 +20,7 @@ class Certificate(NamedTuple):
 
     point: Array
     value: Array
+    gradient: Array
     gap: Array
     step: Array  # saddle-free Newton step, not limited
     slope: Array  # g·step
@@ -40,7 +41,9 @@ def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, 
     reach = 10 + 10 * jnp.abs(point)
     gap, step, slope, bend, length, convex, full = _saddle_free_step(gradient, hessian, radius, reach)
     k = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(step), 1)))
-    return Certificate(point, value, gap, k * step, k * slope, k * k * bend, k * length, convex, full, hessian)
+    return Certificate(
+        point, value, gradient, gap, k * step, k * slope, k * k * bend, k * length, convex, full, hessian
+    )
 
 
 def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
@@ -219,4 +222,4 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
     gap = jnp.where(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)
-    return Certificate(point, value, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, step, None)
+    return Certificate(point, value, g, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, step, None)

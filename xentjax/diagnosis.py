@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import Certificate, symmetric_eigen
-from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, unconstrain
+from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, uncentred, unconstrain
 from xentjax.statuses import Status
 
 
@@ -36,6 +37,7 @@ def diagnose(
     if start.shape[0] == 0:
         return status, jnp.zeros(0, jnp.int8)
     leaves = {leaf.name: leaf for leaf in named_leaves(found)}
+    best = best._replace(full=_uncentred_step(found, free, best))
 
     def of_each(property_of: Callable[[NamedLeaf], bool]) -> Array:
         return ravel_pytree({name: jnp.full(jnp.shape(u), property_of(leaves[name])) for name, u in free.items()})[0]
@@ -72,6 +74,19 @@ def diagnose(
     status = jnp.where(saddle, Status.SADDLE, status)
     going = jnp.where(undetermined, flat, jnp.where(leaving | unbounded, moving, False))
     return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
+
+
+def _uncentred_step(found: Any, free: dict[str, Array], best: Certificate) -> Array:
+    """The step, of a constant as the number that it is: it may have a limit where η at the centres has none."""
+    fixed = [leaf.name for leaf in named_leaves(found) if leaf.is_parameter and leaf.name not in free]
+    if uncentred(found, fixed) is None:
+        return best.full
+    (_, unravel), (_, constrain) = ravel_pytree(free), unconstrain(found, fixed)
+
+    def own(point: Array) -> Array:
+        return ravel_pytree(uncentred(constrain(unravel(point)), fixed))[0]
+
+    return jax.jvp(own, (best.point,), (best.full,))[1]
 
 
 def _vanishing(best: Certificate) -> Array:

@@ -359,7 +359,7 @@ def probabilities(
         index = tuple(int(i) for i in bad[0])
         raise ValueError(
             f"{function}: found {name}[{', '.join(map(str, index))}] = {entries[index]}, but probabilities ≥ 0 are "
-            f"needed; correct the entry, or leave it out with where=."
+            "needed; correct the entry, or leave it out with where=; for observations give the source Empirical(x)."
         )
     totals = entries.sum(axis)
     worst = totals.ravel()[np.argmax(np.abs(totals - 1))] if totals.size else 1.0

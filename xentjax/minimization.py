@@ -63,7 +63,7 @@ def newton() -> optax.GradientTransformationExtraArgs:
         size = point.shape[0]
         zero = jnp.zeros((), point.dtype)
         hessian = jnp.zeros((size, size), point.dtype) if size <= DENSE_LIMIT else None
-        unknown = Certificate(point, zero, zero, point, zero, zero, zero, jnp.asarray(False), point, hessian)
+        unknown = Certificate(point, zero, point, zero, point, zero, zero, zero, jnp.asarray(False), point, hessian)
         return NewtonState(unknown, zero + 1, jnp.asarray(0))
 
     def update(
@@ -82,12 +82,15 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     best, radius, first = state.best, state.radius, state.evaluations == 0
     scale = _scale(state)
     promised = -(scale * best.slope + 0.5 * scale * scale * best.bend)
-    drop = best.value - trial.value
-    noise = _noise(best)
-    # where the objective itself is only noise, the gap decides: it is made from the gradient
+    noise, drop, closer = _noise(best), best.value - trial.value, trial.gap < best.gap
+    # close to the minimum the objective may round by more than is promised, but the slopes at both ends of a step tell
+    # what it gains, exactly to its third order
+    by_slopes = -0.5 * scale * (best.slope + trial.gradient @ best.step)
+    drop = jnp.where((trial.gap < 0.1 * best.gap) & (promised < _close(best)), jnp.maximum(drop, by_slopes), drop)
+    # where the promise itself is only noise, the gap decides: it is made from the gradient
     decides = promised > noise
     usable = jnp.isfinite(trial.value) & ~jnp.isnan(trial.gap)
-    improved = jnp.where(decides, drop > 1e-4 * promised, (trial.gap < best.gap) & (drop > -noise))
+    improved = jnp.where(decides, drop > 1e-4 * promised, closer & (drop > -noise))
     better = first | (usable & improved)
     held = jnp.where(decides, drop / promised, jnp.where(better, 1.0, 0.0))
     held = jnp.where(usable, held, 0.0)
@@ -102,6 +105,11 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
 def _noise(best: Certificate) -> Array:
     """The rounding of the objective: it is a sum of terms of the order of one nat, also where it is near 0 itself."""
     return 16 * jnp.finfo(best.value.dtype).eps * (1 + jnp.abs(best.value))
+
+
+def _close(best: Certificate) -> Array:
+    """What a step promises where the objective itself may round by as much, whatever its terms."""
+    return jnp.finfo(best.value.dtype).eps ** 0.5 * (1 + jnp.abs(best.value))
 
 
 def _scale(state: NewtonState) -> Array:
@@ -208,7 +216,7 @@ def run(
         value = objective(free)
         zero, point = jnp.zeros_like(value), point.astype(value.dtype)
         hessian = jnp.zeros((0, 0), value.dtype)
-        done = Certificate(point, value, zero, point, zero, zero, zero, jnp.asarray(True), point, hessian)
+        done = Certificate(point, value, point, zero, point, zero, zero, zero, jnp.asarray(True), point, hessian)
         status = jnp.where(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START)
         return done, status, jnp.asarray(0), jnp.asarray(True)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from xentjax.certificates import linearized, products, row_sizes, second_order
@@ -14,6 +15,10 @@ from xentjax.statistics import Center, Spread, summarize
 
 # Points per block: the live intermediates of one block should stay in the second-level cache.
 SMALL_BLOCK, LARGE_BLOCK = 1024, 4096
+
+# For so many coordinates the entries of a Hessian are written out: half the time of tangents side by side. Fewer gain
+# less, and more take longer to compile.
+WRITTEN_OUT = range(4, 7)
 
 
 def cross_entropy_objective(constrain: Callable[[Any], Any], model: Any, source: Any) -> Callable[[Any], Array]:
@@ -95,12 +100,10 @@ class PointObjective:
         if predictors is not None:
             return predictors.second_order()
         size = point.shape[0]
-        basis = jnp.eye(size, dtype=point.dtype)
+        derive = _entry_by_entry if size in WRITTEN_OUT else _side_by_side
 
         def derivatives(points: Any, weights: Array) -> tuple[Array, Array, Array]:
-            value_and_grad = jax.value_and_grad(lambda v: self._sum(unravel(v), points, weights))
-            (value, gradient), tangent = jax.linearize(value_and_grad, point)
-            return value, gradient, jax.vmap(tangent)(basis)[1]
+            return derive(lambda v: self._sum(unravel(v), points, weights), point)
 
         sums = self.source.reduce(derivatives, SMALL_BLOCK if size <= 3 else LARGE_BLOCK)
         return jax.tree.map(lambda total: total / self.source.total.astype(total.dtype), sums)
@@ -129,3 +132,19 @@ class PointObjective:
             )
         # a point of weight 0 is removed, even where the model excludes it
         return jnp.sum(jnp.where(weights == 0, 0.0, weights.astype(terms.dtype) * terms))
+
+
+def _side_by_side(f: Callable[[Array], Array], point: Array) -> tuple[Array, Array, Array]:
+    """Value, gradient [m] and Hessian [m, m] of f, all tangents at once."""
+    (value, gradient), tangent = jax.linearize(jax.value_and_grad(f), point)
+    return value, gradient, jax.vmap(tangent)(jnp.eye(point.shape[0], dtype=point.dtype))[1]
+
+
+def _entry_by_entry(f: Callable[[Array], Array], point: Array) -> tuple[Array, Array, Array]:
+    """As `_side_by_side`, of scalars and the lower triangle alone: the compiler drops what no entry needs."""
+    places = range(point.shape[0])
+    value_and_grad = jax.value_and_grad(lambda *v: f(jnp.stack(v)), argnums=tuple(places))
+    (value, gradient), tangent = jax.linearize(value_and_grad, *point)
+    rows = [tangent(*basis)[1] for basis in np.eye(point.shape[0], dtype=point.dtype)]
+    lower = [jnp.stack([rows[max(i, j)][min(i, j)] for j in places]) for i in places]
+    return value, jnp.stack(gradient), jnp.stack(lower)

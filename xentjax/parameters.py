@@ -237,11 +237,7 @@ def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Arra
     """
     check_held("unconstrain", model, fixed)
     leaves = named_leaves(_in_coordinates(model, fixed, "to_coordinates"))
-    free = {
-        leaf.name: leaf.support.free(leaf.value)
-        for leaf in leaves
-        if leaf.is_parameter and leaf.name not in fixed and leaf.support.free is not None
-    }
+    free = _freed(leaves, fixed)
 
     def constrain(free: dict[str, Array]) -> Any:
         values = [
@@ -251,6 +247,21 @@ def unconstrain(model: Any, fixed: Collection[str] = ()) -> tuple[dict[str, Arra
         return _in_coordinates(replace_leaves(model, values), fixed, "from_coordinates")
 
     return free, constrain
+
+
+def _freed(leaves: list[NamedLeaf], fixed: Collection[str]) -> dict[str, Array]:
+    """The coordinates of the parameters that may move."""
+    return {
+        leaf.name: leaf.support.free(leaf.value)
+        for leaf in leaves
+        if leaf.is_parameter and leaf.name not in fixed and leaf.support.free is not None
+    }
+
+
+def uncentred(model: Any, fixed: Collection[str]) -> dict[str, Array] | None:
+    """Coordinates in which the constant of a linear predictor is itself, not η at the centres of columns; or None."""
+    moved = _in_coordinates(model, fixed, "uncentred")
+    return None if moved is model else _freed(named_leaves(moved), fixed)
 
 
 def _in_coordinates(model: Any, fixed: Collection[str], way: str) -> Any:

@@ -34,7 +34,14 @@ class _Outcome:
 
         Raises:
           RuntimeError: with the status, the gap and advice.
+          TypeError: inside `jit`, where nothing can be raised for a value.
         """
+        if isinstance(self.status, jax.core.Tracer):
+            name = type(self).__name__
+            raise TypeError(
+                f"{name}.check: found a {name} inside jit, vmap or grad, but one with values is needed; return it, and "
+                f"check outside, or decide by {name.lower()}.converged."
+            )
         status = np.atleast_1d(np.asarray(self.status))
         failed = np.flatnonzero(status != Status.CONVERGED)
         if failed.size:

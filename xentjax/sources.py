@@ -199,9 +199,13 @@ def _is_array(node: Any) -> bool:
 
 def check_points(caller: str, data: Any, weights: Any) -> None:
     """An error for arrays without a common leading axis, for no points, and for weights of another length."""
-    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(data)]
+    named = {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(data)}
+    shapes = [*named.values()]
     if len({shape[:1] for shape in shapes}) != 1 or not shapes[0]:
-        found = ", ".join(str(shape) for shape in dict.fromkeys(shapes)) or "nothing"
+        first: dict[tuple, str] = {}
+        for name, shape in named.items():
+            first.setdefault(shape, f"{shape} in data{name}" if name else str(shape))
+        found = ", ".join(first.values()) or "nothing"
         raise ValueError(
             f"{caller}: found data of shape {found}, but arrays with one common leading axis, that of the "
             "observations, are needed; for a single observation write [x], for a list numpy.asarray(x)."

@@ -250,7 +250,7 @@ def _numbers(caller: str, model: Any, data: Any, continuous: bool = False) -> Ar
     if support is None or support.ndim or not hasattr(model, "log_cdf"):
         raise TypeError(
             f"{caller}: found a {type(model).__name__}, but a distribution of single numbers with log_cdf is needed; "
-            "choose such a family, or transform the data."
+            + ("give fit.model." if hasattr(model, "model") else "choose such a family, or transform the data.")
         )
     if continuous and support.discrete:
         raise TypeError(

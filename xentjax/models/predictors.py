@@ -30,8 +30,7 @@ class Linear:
     vector [j] with common coefficients [k] and no intercept: the conditional logit.
 
     Fits work on centred and scaled columns, so that neither units nor offsets cost digits, and report coefficients in
-    the units of x. Where a diagnosis names the intercept, it means η where the columns are at their centres: with a
-    coefficient that goes to infinity that goes along, though the intercept itself may have a limit.
+    the units of x.
 
     Args:
       columns: the names of the columns to use; none means all.
@@ -131,6 +130,12 @@ class Linear:
                     f"Linear: found covariates without names for the columns {', '.join(used)}, but a dict of columns "
                     "is needed, as in fit_mle(model, ({'age': age, 'dose': dose}, y))."
                 )
+            if isinstance(self.coefficients, dict) and set(self.coefficients) - {"x", INTERCEPT}:
+                own = [name for name in self.coefficients if name != INTERCEPT]
+                raise ValueError(
+                    f"Linear: found covariates without names for coefficients of {', '.join(own)}, but a dict of "
+                    f"columns is needed, as in model.at({{{own[0]!r}: 1.0, ...}})."
+                )
             return {"x": as_float(x)}
         if not all(isinstance(name, str) for name in x):
             raise TypeError(
@@ -216,6 +221,10 @@ class Linear:
     def from_coordinates(self, held: Collection[str]) -> "Linear":
         """The inverse of `to_coordinates`."""
         return self._moved(held, -1)
+
+    def uncentred(self, held: Collection[str]) -> "Linear":
+        """As `to_coordinates`, but with the constant as it is."""
+        return self._moved({*held, INTERCEPT}, 1)
 
     def in_own_units(self) -> "Linear":
         """With coefficients that are their own coordinates."""

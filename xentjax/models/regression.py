@@ -94,6 +94,11 @@ class Regression:
                 "fit_mle(Regression(Normal, loc=Linear()), (x, y))."
             )
         x, y = source.data
+        if isinstance(y, dict):
+            raise TypeError(
+                f"fit: found the columns {', '.join(map(str, y))} as the responses of a Regression, but a pair of "
+                "covariates and responses, in this order, is needed: (x, y)."
+            )
         taken = {column for _, column in self.columns}
         own = {name: column for name, column in x.items() if name not in taken} if isinstance(x, dict) else x
         marginal = self._marginal(x, Empirical(y, source.weights))
