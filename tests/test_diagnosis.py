@@ -78,6 +78,14 @@ def test_separation_in_float32() -> None:
     assert logistic(X.astype("float32"), COIN).status == Status.CONVERGED
 
 
+def test_an_exact_line_in_float32() -> None:
+    """The scale falls to the rounding of the residuals, and no further."""
+    line = (X @ np.arange(3.0)).astype("float32")
+    fit = xj.fit_mle(Line(jnp.zeros(3, "float32")), (X.astype("float32"), line))
+    with pytest.raises(RuntimeError, match=r"UNBOUNDED \(scale → 0\)"):
+        fit.check()
+
+
 UNDERDISPERSED = RNG.binomial(10, 0.9, N)
 SPIKE = xj.Mixture(jnp.array([0.01, 0.99]), xj.Normal(jnp.array([5.0, 0.0]), jnp.array([0.001, 1.0])))
 

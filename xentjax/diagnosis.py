@@ -59,8 +59,9 @@ def diagnose(
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
 
-    # what never closed, led further than any data reach, and leads on
-    reach = jnp.where(relative, 30.0, 1e10 * (1 + jnp.abs(start)))
+    # what never closed, led further than any data reach, and leads on: of a scale, to where residuals are rounding
+    folds = -5 / 6 * math.log(float(jnp.finfo(start.dtype).eps))
+    reach = jnp.where(relative, folds, 1e10 * (1 + jnp.abs(start)))
     rests = (best.gap < 1e-4) & (jnp.abs(best.full) <= 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point)))
     far = ~(jnp.abs(best.point - start) < reach) & ~rests
     unbounded = unfinished & jnp.any(far)

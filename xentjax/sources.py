@@ -296,7 +296,8 @@ def check_key(caller: str, key: Any) -> None:
 
 def quadrature(p: Any, num_points: int = 512) -> Empirical:
     """Weighted points that integrate against `p`: a source whose expectations are exact to rounding for smooth f
-    that does not outgrow the tails of `p`.
+    that does not outgrow the tails of `p`. An expectation that is infinite comes out as a large number, which grows
+    with `num_points`.
 
     A continuous scalar distribution gets a double-exponential rule in its unconstrained coordinate, a distribution on
     whole numbers the numbers themselves, a mixture the rules of its components. Probability closer to 1 than floats
