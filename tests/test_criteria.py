@@ -208,3 +208,13 @@ def test_comparisons_that_cannot_be_made():
 def test_tables_need_numbers():
     with pytest.raises(ValueError, match=r"^summary: found a fit that is being traced, but numbers .*; return the fit"):
         jax.jit(lambda fit: inference.summary(fit).aic)(gamma())
+
+
+def test_ends_that_were_held_stay_held_in_cross_validation():
+    x = np.linspace(0.1, 2.5, 30)
+    fit = xj.fit_mle(xj.Uniform, x, fixed={"low": 0.0, "high": 3.0})
+    assert float(inference.cross_validation(fit, x, jax.random.key(0))) == pytest.approx(np.log(3), rel=1e-15)
+
+
+def test_no_observation_can_be_where_the_model_excludes_it():
+    assert np.isnan(inference.influence(gamma(), np.array([-1.0, np.nan])).rate).all()

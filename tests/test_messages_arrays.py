@@ -198,6 +198,16 @@ MISUSES = {
         TypeError,
         r"kolmogorov_smirnov: found a Fit, but a distribution .* is needed; give fit.model",
     ),
+    "whole numbers": (
+        lambda: xj.minimize(lambda p: (p - 3.0) ** 2, 0),
+        TypeError,
+        r"minimize: found the start 0, in which no number can move, but floats are needed; write 0.0",
+    ),
+    "complex": (
+        lambda: xj.fit_mle(xj.Normal, jnp.array([1 + 1j, 2, 3])),
+        TypeError,
+        r"fit_mle: found data of type complex128, but numbers are needed",
+    ),
     "rows": (
         lambda: xj.cross_entropy(xj.Empirical(np.ones((5, 2))), xj.Normal(0.0, 1.0)),
         ValueError,

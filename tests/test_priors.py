@@ -53,6 +53,12 @@ def test_a_prior_moves_what_the_likelihood_alone_decides():
     fit = xj.fit_map(xj.Normal(0.0, 1.0), np.full(3, 2.0), scale_about_one).check()
     assert "Normal fitted, with a prior, to 3 observations" in str(fit.summary())
     assert "AIC" not in str(fit.summary())
+    for refused in (
+        lambda: xj.inference.influence(fit, np.full(3, 2.0)),
+        lambda: xj.inference.parametric_bootstrap(fit, jax.random.key(0)),
+    ):
+        with pytest.raises(TypeError, match=r"found a fit with a prior, but one that maximises the likelihood alone"):
+            refused()
     # d/ds of −3 log s − 4 log s − 2/s is 0; a gap of 1e-12 leaves 1e-6 standard errors, and a last step squares that
     np.testing.assert_allclose([fit.model.loc, fit.model.scale], [2.0, 2 / 7], rtol=1e-9)
     moved = jax.grad(lambda x: xj.fit_map(xj.Laplace(0.0, 1.0), x, loc_about_zero, fixed=["scale"]).model.loc)

@@ -46,6 +46,30 @@ def test_no_line_has_a_smaller_loss(kind, level, dtype):
     assert loss(np.asarray(b, float), x, y, weights, level) <= least + 256 * eps(dtype) * np.sum(np.abs(y))
 
 
+def test_how_far_outliers_are_does_not_matter(dtype):
+    """They would spoil the rounding of residuals about the line of least squares, which they drag away."""
+    rng = np.random.default_rng(0)
+    x = np.stack([np.ones(120), *rng.normal(size=(3, 120))], 1)
+    y, far = x @ np.array([1.0, 2.0, 3.0, 4.0]) + rng.normal(size=120), rng.permutation(120)[:6]
+    lines = []
+    for size in (1e2, 1e6, 1e12):
+        y[far] = size
+        lines.append(np.asarray(found(*(jnp.asarray(a, dtype) for a in (x, y, np.ones(120), 0.5)))))
+    # one corner, solved from the same four rows
+    np.testing.assert_allclose(lines, [lines[0]] * 3, rtol=64 * eps(dtype))
+    y[far] = 1e2
+    assert loss(lines[0].astype(float), x, y, np.ones(120), 0.5) <= least_loss(x, y, np.ones(120), 0.5) * (
+        1 + 256 * eps(dtype)
+    )
+
+
+def test_data_that_scatter_far_from_zero_are_no_line():
+    x, y = {"a": np.asarray(X["a"], "float32")}, np.asarray(1e5 + X["a"] + Y, "float32")
+    fit = xj.fit_mle(xj.Regression(xj.Laplace, loc=xj.Linear()), (x, y)).check()
+    # responses of 1e5 are known to 0.004
+    assert 0.1 < fit.model.of.scale < 10
+
+
 def test_of_many_rows_a_part_is_solved_first():
     rng = np.random.default_rng(5)
     x = np.stack([np.ones(MANY + 1), rng.normal(size=MANY + 1)], 1)
@@ -56,6 +80,11 @@ def test_of_many_rows_a_part_is_solved_first():
     around = b + 1e-6 * np.stack([np.cos(angles), np.sin(angles)], 1)
     assert all(loss(other, x, y, ones, 0.3) > loss(b, x, y, ones, 0.3) for other in around)
     assert np.sum(np.abs(y - x @ b) < 1e-12) == 2  # rounding
+    # where the part holds no row that counts, it is no guide
+    held_out = np.where(np.arange(MANY + 1) % 2 == 0, 0.0, 1.0)  # the part is every sixth row
+    b = np.asarray(found(x, y, held_out, 0.3))
+    around = b + 1e-6 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    assert all(loss(other, x, y, held_out, 0.3) > loss(b, x, y, held_out, 0.3) for other in around)
 
 
 # Brownlee (1965), Statistical Theory and Methodology in Science and Engineering, section 13.12: air flow, water
@@ -122,6 +151,12 @@ def test_a_bootstrap_moves_the_corner():
     assert expected / 2 < slopes.std() < expected * 2
     with pytest.raises(ValueError, match=r"profile_interval: found name='loc.a', .*; use inference.bootstrap"):
         xj.inference.profile_interval(fit, (X, Y), "loc.a")
+    # a constant that makes up for large centres rounds otherwise than it did in the fit, and moves all the same
+    years = {"a": 1950.0 + 50 * (X["a"] - X["a"].min()), "known": X["known"]}
+    fit = fitted(MODEL, years, Y)
+    drawn = xj.inference.bootstrap(fit, (years, Y), jax.random.key(0), num_samples=400)
+    errors = drawn.standard_errors().predictors["loc"].coefficients
+    assert errors["intercept"] > 1000 * errors["a"] > 0
     held = xj.fit_mle(MODEL, (X, Y), fixed={"loc.a": 1.0, "loc.intercept": 0.5})
     drawn = xj.inference.bootstrap(held, (X, Y), jax.random.key(0), num_samples=400)
     assert np.all(np.asarray(drawn.models.predictors["loc"].coefficients["a"]) == 1.0)

@@ -150,6 +150,13 @@ def test_collinear_columns_are_named():
         fit.check()
 
 
+def test_a_constant_column_that_floats_round_is_named():
+    x = {"dose": X["dose"], "constant": np.full(len(NUMBERS), 0.1)}
+    fit = xj.fit_mle(xj.Regression(xj.Normal, loc=xj.Linear()), (x, NUMBERS))
+    with pytest.raises(RuntimeError, match=r"FLAT \(loc.constant, loc.intercept\)"):
+        fit.check()
+
+
 def test_separated_classes_are_named():
     y = (X["dose"] > 0.1).astype(float)
     fit = xj.fit_mle(xj.Regression(xj.Bernoulli, probs=xj.Linear(["dose"])), (X, y))

@@ -194,7 +194,7 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
 
 def _as_array(caller: str, leaf: Any, path: tuple = ()) -> Array:
     """As a JAX array; whole numbers that would wrap or round are refused."""
-    if isinstance(leaf, Array):
+    if isinstance(leaf, Array) and leaf.dtype.kind != "c":
         return leaf
     try:
         array = np.asarray(leaf)

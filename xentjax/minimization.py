@@ -84,9 +84,10 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     promised = -(scale * best.slope + 0.5 * scale * scale * best.bend)
     noise, drop, closer = _noise(best), best.value - trial.value, trial.gap < best.gap
     # close to the minimum the objective may round by more than is promised, but the slopes at both ends of a step tell
-    # what it gains, exactly to its third order
+    # what it gains, exactly to its third order; a gap a tenth of the last says that they are no noise
     by_slopes = -0.5 * scale * (best.slope + trial.gradient @ best.step)
-    drop = jnp.where((trial.gap < 0.1 * best.gap) & (promised < _close(best)), jnp.maximum(drop, by_slopes), drop)
+    told = (promised < _doubtful(best)) & (trial.gap < 0.1 * best.gap)
+    drop = jnp.where(told, jnp.maximum(drop, by_slopes), drop)
     # where the promise itself is only noise, the gap decides: it is made from the gradient
     decides = promised > noise
     usable = jnp.isfinite(trial.value) & ~jnp.isnan(trial.gap)
@@ -107,8 +108,8 @@ def _noise(best: Certificate) -> Array:
     return 16 * jnp.finfo(best.value.dtype).eps * (1 + jnp.abs(best.value))
 
 
-def _close(best: Certificate) -> Array:
-    """What a step promises where the objective itself may round by as much, whatever its terms."""
+def _doubtful(best: Certificate) -> Array:
+    """A difference of the objective that may be its rounding, where large terms cancel in it."""
     return jnp.finfo(best.value.dtype).eps ** 0.5 * (1 + jnp.abs(best.value))
 
 
@@ -171,6 +172,11 @@ def minimize(
         raise TypeError(
             f"minimize: found objective={objective!r} and the start {model!r}, but a function of the model and a model "
             "with values are needed, as in minimize(objective, Normal(0.0, 1.0))."
+        )
+    if not fixed and not any(jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) for leaf in jax.tree.leaves(model)):
+        raise TypeError(
+            f"minimize: found the start {model!r}, in which no number can move, but floats are needed; write 0.0 for "
+            "0, or x.astype(float)."
         )
     check_held("minimize", model, fixed)
     check_limits("minimize", optimizer, tol, max_steps)

@@ -16,6 +16,7 @@ from xentjax.estimation import fit_mle
 from xentjax.inference.influence import by_case, check_cases
 from xentjax.inference.matrices import bread_and_meat
 from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates, observed_several
+from xentjax.inference.resampling import moving_ends
 from xentjax.parameters import named_leaves
 from xentjax.sources import Empirical, check_key, num_points
 
@@ -230,19 +231,21 @@ def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, fo
             "10 is usual."
         )
     check_key("cross_validation", key)
-    value, fits = _cross_validation(fit, source, key, int(folds))
+    # ends of the support that data gave are fitted, not held
+    moving = moving_ends(fit, source)
+    fitted = moving if all(known(value) for value in moving.values()) else dict.fromkeys(moving, True)
+    held = tuple(name for name in fit.fixed if not (name in fitted and np.all(fitted[name])))
+    value, fits = _cross_validation(fit, source, key, int(folds), held)
     if known(value):
         fits.check()
     return value
 
 
-@functools.partial(jax.jit, static_argnums=3)
-def _cross_validation(fit: Any, source: Empirical, key: Array, folds: int) -> tuple[Array, Any]:
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _cross_validation(fit: Any, source: Empirical, key: Array, folds: int, held: tuple) -> tuple[Array, Any]:
     n = num_points(source.data)
     own = jnp.ones(n, fit.cross_entropy.dtype) if source.weights is None else source.weights
     fold = jax.random.permutation(key, n) % folds
-    # ends of the support are fitted, not held
-    held = [name for name in fit.fixed if name not in getattr(fit.model, "edges", ())]
     counted = source.counted().data
 
     def predict(k: Array) -> tuple[Any, Array]:

@@ -9,7 +9,14 @@ from jax import Array
 
 from xentjax.estimation import fit_mle
 from xentjax.inference.matrices import inverse_core, point_scores, units
-from xentjax.inference.observations import arrays, compiled, coordinates, curvature_of, observed_several
+from xentjax.inference.observations import (
+    arrays,
+    check_likelihood,
+    compiled,
+    coordinates,
+    curvature_of,
+    observed_several,
+)
 from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.sources import Empirical, num_points
 
@@ -26,7 +33,7 @@ def influence(fit: Any, data: Any) -> Any:
 
     It is n ∂θ̂/∂wᵢ: how fast the estimates move as the weight of xᵢ grows, in units of one observation in n. Its mean
     over the data is 0, and its covariance divided by n is the sandwich. It need not be a point of the data: at any
-    other it says what one such observation more would do.
+    other it says what one such observation more would do; NaN where the model excludes it.
 
     Args:
       fit: a fit to data.
@@ -49,6 +56,7 @@ def influence(fit: Any, data: Any) -> Any:
     Reference: Hampel (1974), JASA 69.
     """
     curvature_of("influence", fit)
+    check_likelihood("influence", fit)
     return _influence(fit, arrays("influence", data, None).data)
 
 
@@ -66,7 +74,12 @@ def influence_at(fit: Any, data: Any) -> dict[int, Array]:
 
 @compiled()
 def _influence(fit: Any, data: Any) -> Any:
-    found = influence_at(fit, data)
+    met = jnp.isfinite(jax.vmap(fit.model.log_prob)(data))  # no model has met what it excludes
+
+    def of_met(values: Array) -> Array:
+        return jnp.where(met.reshape((-1,) + (1,) * (values.ndim - 1)), values, jnp.nan)
+
+    found = {i: of_met(values) for i, values in influence_at(fit, data).items()}
     return replace_leaves(fit.model, [found.get(i, leaf.value) for i, leaf in enumerate(named_leaves(fit.model))])
 
 
@@ -140,7 +153,9 @@ def by_case(fit: Any, source: Empirical, function: Callable[[Any, Any], Any]) ->
         near = 0.5 * slope @ move <= SMALL
         return function(build(point + jnp.where(near | fit.converged, move, jnp.nan) / unit), x), near
 
-    found, near = jax.lax.map(without, (source.data, weights), batch_size=BLOCK)
+    counted = source.counted().data
+    found, near = jax.lax.map(without, (counted, weights), batch_size=BLOCK)
+    near = near | (weights == 0)
 
     def refit(state: tuple) -> tuple[Any, Array]:
         found, near = state

@@ -58,7 +58,7 @@ def check_single(caller: str, fit: Any) -> None:
     if jnp.ndim(fit.status):
         raise ValueError(
             f"{caller}: found a batch of fits of shape {jnp.shape(fit.status)}, but one fit is needed; map over them: "
-            f"jax.vmap({caller})(fits)."
+            f"jax.vmap(lambda fit, x: {caller}(fit, x, ...))(fits, xs)."
         )
 
 

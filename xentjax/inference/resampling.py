@@ -14,7 +14,15 @@ from jax.scipy.special import ndtr, ndtri
 from xentjax.diagnosis import diagnose
 from xentjax.inference.influence import influence_at
 from xentjax.inference.intervals import probability
-from xentjax.inference.observations import check_single, compiled, curvature_of, known, observed, observed_several
+from xentjax.inference.observations import (
+    check_likelihood,
+    check_single,
+    compiled,
+    curvature_of,
+    known,
+    observed,
+    observed_several,
+)
 from xentjax.minimization import gap_tolerance, run
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
@@ -189,6 +197,7 @@ def parametric_bootstrap(
     Reference: Efron and Tibshirani (1993), An introduction to the bootstrap, section 6.5.
     """
     check_single("parametric_bootstrap", fit)
+    check_likelihood("parametric_bootstrap", fit)
     total = fit._observations("parametric_bootstrap")
     check_simulation("parametric_bootstrap", fit.model, key, num_samples)
     return _parametric(fit, key, num_samples, _size(num_observations, total))
@@ -241,10 +250,16 @@ def moving_ends(fit: Fit, source: Empirical) -> dict[str, Array]:
         return {}
     found = fit.model.order_statistics(source)
     taken = {leaf.name: leaf.value for leaf in named_leaves(fit.model)}
-    # what solves equations rounds otherwise here than it did in the fit
-    size = jnp.max(jnp.stack([jnp.max(jnp.abs(value)) for value in found.values()]))
-    rounding = 1024 * jnp.finfo(size.dtype).eps * size
-    return {name: jnp.all(jnp.abs(taken[name] - found[name]) <= rounding) for name in edges}
+
+    def equal(name: str) -> Array:
+        # what solves equations rounds otherwise here than it did in the fit
+        rounding = 1024 * jnp.finfo(found[name].dtype).eps * jnp.max(jnp.abs(found[name]))
+        return jnp.all(jnp.abs(taken[name] - found[name]) <= rounding)
+
+    moving = {name: equal(name) for name in edges}
+    if hasattr(fit.model, "check_held"):  # all are held or none, and a constant rounds as columns do
+        return dict.fromkeys(edges, jnp.any(jnp.stack([*moving.values()])))
+    return moving
 
 
 def refit(fit: Fit, source: Empirical, ends: dict[str, Array]) -> tuple[Any, Array]:

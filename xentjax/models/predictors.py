@@ -261,7 +261,10 @@ def _scale(column: Array, center: Array, weights: Any) -> Array:
     """The size of a column about its centre, to a power of 2, so that the division by it is exact."""
     size = jnp.sqrt(weighted_mean((column - center[None]) ** 2, weights))
     size = jnp.sqrt(jnp.mean(size**2, 0)) if column.ndim > 2 else size
-    usable = (size > 0) & jnp.isfinite(size)
+    # what is left of a constant about its mean is rounding
+    middle = jnp.abs(center) if column.ndim <= 2 else jnp.max(jnp.abs(center), 0)
+    constant = size <= 64 * jnp.finfo(size.dtype).eps * middle
+    usable = ~constant & (size > 0) & jnp.isfinite(size)
     return jnp.exp2(jnp.round(jnp.log2(jnp.where(usable, size, 1.0))))
 
 

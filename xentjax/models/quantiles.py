@@ -19,7 +19,7 @@ class Corner(NamedTuple):
     """The rows [p] that a line passes through, the worst imbalance among them, and where and which way it is."""
 
     rows: Array
-    excess: Array  # what a step away saves per unit of residual; at most rounding at the minimum
+    excess: Array  # what a step away saves per unit of residual, less its rounding; at most 0 at the minimum
     leaving: Array
     sign: Array  # of the residual that the leaving row is to get
     exchanges: Array
@@ -39,22 +39,55 @@ def quantile_coefficients(x: Array, y: Array, weights: Array, level: Array) -> A
 # Of more rows a part is solved first: its corner is a few exchanges from that of all.
 MANY, PART = 10_000, 2_000
 
+# Of so many roundings of the largest response a residual may be one.
+ROUNDINGS = 16
+
 
 def _lowest_corner(x: Array, y: Array, weights: Array, level: Array) -> tuple[Array, Array]:
     """The rows [p] of the corner, and whether it is proven to be the lowest."""
     (n, p), eps = x.shape, jnp.finfo(x.dtype).eps
     root = jnp.sqrt(weights)
     line, *_ = jnp.linalg.lstsq(x * root[:, None], y * root)
-    size, y = jnp.max(jnp.abs(y)), y - x @ line  # corners stay corners, and numbers become small
-    through_all = jnp.all((jnp.abs(y) <= 64 * eps * size) | (weights == 0))
-    # rows that tie would let the exchange go round in a circle: they are set apart by more than rounding
-    apart = eps**0.6 * (jnp.abs(y) + jnp.mean(jnp.sqrt(jnp.abs(y))) ** 2)
-    y = y + apart * jax.random.uniform(jax.random.key(0), y.shape, y.dtype, -1.0, 1.0)
-    first = _first_rows(x, y, weights)
+    residual, size = jnp.abs(y - x @ line), jnp.max(jnp.where(weights > 0, jnp.abs(y), 0.0))
+    through_all = jnp.all((residual <= ROUNDINGS * eps * size) | (weights == 0))
+    first = _first_rows(x, residual, weights)
     if n > MANY:
         every = -(-n // PART)
-        rows, proven = _lowest_corner(x[::every], y[::every], weights[::every], level)
+        part = x[::every], y[::every], weights[::every]
+        rows, proven = _exchanged(*part, level, line, _first_rows(part[0], residual[::every], part[2]))
         first = jnp.where(proven, rows * every, first)
+    rows, proven = _exchanged(x, y, weights, level, line, first)
+    return rows, (proven | through_all) & (n >= p)
+
+
+def _exchanged(x: Array, y: Array, weights: Array, level: Array, line: Array, first: Array) -> tuple[Array, Array]:
+    """The rows [p] that exchanges lead to, and whether they are proven to be the lowest.
+
+    The residuals of a line have the same corners, and are small numbers; the second time of a line to which outliers
+    do not matter, as they would to rounding and to what sets rows apart.
+    """
+
+    def again(_: Array, found: tuple) -> tuple:
+        line, rows, _ = found
+        rows, proven = _exchange(x, _apart(y - x @ line, weights), weights, level, rows)
+        return jnp.where(proven, jnp.linalg.solve(x[rows], y[rows]), line), rows, proven
+
+    _, rows, proven = jax.lax.fori_loop(0, 2, again, (line, first, jnp.asarray(False)))
+    return rows, proven
+
+
+def _apart(y: Array, weights: Array) -> Array:
+    """Residuals set apart by more than rounding: rows that tie would let the exchange go round in a circle."""
+    size = jnp.abs(y)
+    middle = jnp.nanmedian(jnp.where(weights > 0, size, jnp.nan))
+    typical = jnp.where(middle > 0, middle, jnp.mean(jnp.sqrt(size)) ** 2)
+    draws = jax.random.uniform(jax.random.key(0), y.shape, y.dtype, -1.0, 1.0)
+    return y + jnp.finfo(y.dtype).eps ** 0.6 * (size + typical) * draws
+
+
+def _exchange(x: Array, y: Array, weights: Array, level: Array, first: Array) -> tuple[Array, Array]:
+    """From corner to corner, until none is lower or rounding leads nowhere."""
+    p, eps = x.shape[1], jnp.finfo(x.dtype).eps
     # of which rounding leaves a part in a sum over all rows
     total = jnp.abs(weights) @ jnp.abs(x)
 
@@ -85,7 +118,7 @@ def _lowest_corner(x: Array, y: Array, weights: Array, level: Array) -> tuple[Ar
 
     begin = judged(first, jnp.asarray(0))
     at = jax.lax.while_loop(lambda at: (at.excess > 0) & (at.exchanges < 1000 + 50 * p), exchange, begin)
-    return at.rows, ((at.excess <= 0) | through_all) & (n >= p)
+    return at.rows, at.excess <= 0
 
 
 def _reaching(distance: Array, weight: Array, total: Array) -> Array:
@@ -102,9 +135,8 @@ def _reaching(distance: Array, weight: Array, total: Array) -> Array:
     return jnp.argmin(jnp.where(distance > low, distance, jnp.inf))
 
 
-def _first_rows(x: Array, y: Array, weights: Array) -> Array:
+def _first_rows(x: Array, distance: Array, weights: Array) -> Array:
     """Independent rows [p] of small residuals."""
-    distance = jnp.abs(y)
     handicap = jnp.where(weights > 0, 1 / (distance + 0.1 * jnp.mean(distance) + jnp.finfo(x.dtype).tiny), 0.0)
 
     def take(k: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from xentjax._numerics import as_float
 from xentjax.families.family import show
 from xentjax.models.links import identity
 from xentjax.models.predictors import Linear
+from xentjax.models.quantiles import ROUNDINGS
 from xentjax.models.starts import FromData, started
 from xentjax.parameters import declared, named_leaves, replace_leaves
 from xentjax.records import aside, record, static, unnamed
@@ -187,8 +188,9 @@ class Regression:
         x, y = source.data
         y = as_float(y)
         residual = jnp.abs(y - jax.vmap(self.predictors["loc"])(x).astype(y.dtype))
-        near = residual <= 256 * jnp.finfo(y.dtype).eps * jnp.max(jnp.abs(y))
-        return jnp.all(near if source.weights is None else near | (source.weights == 0))
+        counted = jnp.ones(y.shape, bool) if source.weights is None else source.weights > 0
+        size = jnp.max(jnp.where(counted, jnp.abs(y), 0.0))
+        return jnp.all((residual <= ROUNDINGS * jnp.finfo(y.dtype).eps * size) | ~counted)
 
     def check_held(self, names: Collection[str]) -> None:
         """An error where coefficients are held beside others whose best values depend on them in steps."""
