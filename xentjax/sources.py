@@ -199,12 +199,11 @@ def _is_array(node: Any) -> bool:
 
 def check_points(caller: str, data: Any, weights: Any) -> None:
     """An error for arrays without a common leading axis, for no points, and for weights of another length."""
-    named = {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(data)}
-    shapes = [*named.values()]
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(data)]
     if len({shape[:1] for shape in shapes}) != 1 or not shapes[0]:
         first: dict[tuple, str] = {}
-        for name, shape in named.items():
-            first.setdefault(shape, f"{shape} in data{name}" if name else str(shape))
+        for (path, _), shape in zip(jax.tree_util.tree_leaves_with_path(data), shapes, strict=True):
+            first.setdefault(shape, f"{shape} in data{jax.tree_util.keystr(path)}" if path else str(shape))
         found = ", ".join(first.values()) or "nothing"
         raise ValueError(
             f"{caller}: found data of shape {found}, but arrays with one common leading axis, that of the "

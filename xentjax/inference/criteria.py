@@ -196,7 +196,8 @@ def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, fo
     """The mean of −log q(xᵢ) under the fit to the other folds, in nats per observation: out-of-sample cross-entropy.
 
     The observations are put into folds of equal size at random. Each fold is predicted by a fit to all others that
-    starts from `fit.model`; the fits are one vmapped fit, of weights 0 and 1.
+    starts from `fit.model`; the fits are one vmapped fit, of weights 0 and 1. What the fit held is held; inside jit,
+    where their values do not tell, ends of a support count as fitted.
 
     Args:
       fit: a fit to data.
@@ -232,13 +233,16 @@ def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, fo
         )
     check_key("cross_validation", key)
     # ends of the support that data gave are fitted, not held
-    moving = moving_ends(fit, source)
+    moving = _moving_ends(fit, source)
     fitted = moving if all(known(value) for value in moving.values()) else dict.fromkeys(moving, True)
     held = tuple(name for name in fit.fixed if not (name in fitted and np.all(fitted[name])))
     value, fits = _cross_validation(fit, source, key, int(folds), held)
     if known(value):
         fits.check()
     return value
+
+
+_moving_ends = jax.jit(moving_ends)
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
