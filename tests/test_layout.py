@@ -47,6 +47,7 @@ LEVELS = [
         "minimization",
         "multistart",
         "objectives",
+        "component_derivatives",
         "predictor_derivatives",
         "results",
         "admission",

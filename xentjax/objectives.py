@@ -9,8 +9,9 @@ import numpy as np
 from jax import Array
 
 from xentjax.certificates import linearized, products, row_sizes, second_order
+from xentjax.component_derivatives import ByComponents, turns_of
 from xentjax.predictor_derivatives import ByPredictors
-from xentjax.sources import Empirical
+from xentjax.sources import Empirical, check_terms
 from xentjax.statistics import Center, Spread, summarize
 
 # Points per block: the live intermediates of one block should stay in the second-level cache.
@@ -96,9 +97,10 @@ class PointObjective:
 
     def second_order(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Array]:
         """Value, gradient [m] and Hessian [m, m]: each block's sum is differentiated, never a single point's term."""
-        predictors = self._predictors(point, unravel)
-        if predictors is not None:
-            return predictors.second_order()
+        for way in (self._predictors, self._components):
+            known = way(point, unravel)
+            if known is not None:
+                return known.second_order()
         size = point.shape[0]
         derive = _entry_by_entry if size in WRITTEN_OUT else _side_by_side
 
@@ -122,14 +124,16 @@ class PointObjective:
         linear = isinstance(free, dict) and getattr(model, "is_linear", False)
         return ByPredictors(self.constrain, self.source, point, unravel) if linear else None
 
+    def _components(self, point: Array, unravel: Callable[[Array], Any]) -> ByComponents | None:
+        """For a mixture whose components have coordinates of their own."""
+        free = unravel(point)
+        turns = turns_of(self.constrain(free), free)
+        return None if turns is None else ByComponents(self.constrain, self.source, point, unravel, turns)
+
     def _sum(self, free: Any, points: Any, weights: Array) -> Array:
         model = self.constrain(free)
         terms = jax.vmap(lambda x: -model.log_prob(x))(points)
-        if terms.ndim != 1:
-            raise ValueError(
-                f"fit: found a log_prob of shape {terms.shape[1:]} for one point, but a scalar is needed; write it for "
-                "one point (the library maps it over the data), and sum over the components of a vector."
-            )
+        check_terms(terms)
         # a point of weight 0 is removed, even where the model excludes it
         return jnp.sum(jnp.where(weights == 0, 0.0, weights.astype(terms.dtype) * terms))
 

@@ -128,7 +128,7 @@ def declared(model: Any, path: tuple) -> tuple[str, Support | None, bool]:
     """The name of the leaf at a path, its innermost declared support, and whether it may be a parameter."""
     found, node, named, counts = None, model, [], True
     for depth, key in enumerate(path):
-        name, fields = getattr(key, "name", None), _fields(node)
+        name, fields = getattr(key, "name", None), _fields(type(node))  # type: ignore[arg-type]
         metadata: Mapping = fields[name].metadata if name in fields else {}
         found = metadata.get("support", found)
         named += [] if metadata.get("unnamed") else [key]
@@ -144,8 +144,9 @@ def _name(path: Sequence) -> str:
     return jax.tree_util.keystr(tuple(path), simple=True, separator=".")
 
 
-def _fields(node: Any) -> dict[str, dataclasses.Field]:
-    return {field.name: field for field in dataclasses.fields(node)} if dataclasses.is_dataclass(node) else {}
+@functools.cache
+def _fields(kind: type) -> dict[str, dataclasses.Field]:
+    return {field.name: field for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
 
 
 def _item(node: Any, key: Any) -> Any:

@@ -76,15 +76,21 @@ def record(cls: type[Instance]) -> type[Instance]:
     leaves = [f.name for f in fields if not f.metadata.get("static")]
     structure = [f.name for f in fields if f.metadata.get("static")]
 
+    keys = [jax.tree_util.GetAttrKey(name) for name in leaves]
+
     def flatten(instance: Any) -> tuple:
-        children = [(jax.tree_util.GetAttrKey(name), getattr(instance, name)) for name in leaves]
-        return children, tuple(getattr(instance, name) for name in structure)
+        values = instance.__dict__
+        return [values[name] for name in leaves], tuple([values[name] for name in structure])
+
+    def flatten_with_keys(instance: Any) -> tuple:
+        children, aux = flatten(instance)
+        return list(zip(keys, children, strict=True)), aux
 
     def unflatten(aux: tuple, children: Any) -> Any:
         instance = object.__new__(cls)
-        for name, value in [*zip(leaves, children, strict=True), *zip(structure, aux, strict=True)]:
-            object.__setattr__(instance, name, value)
+        instance.__dict__.update(zip(leaves, children, strict=True))  # a frozen one is set up in no other way
+        instance.__dict__.update(zip(structure, aux, strict=True))
         return instance
 
-    jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
     return cls

@@ -163,6 +163,15 @@ class Empirical:
         return jax.tree.map(jnp.add, total, lost), jax.tree.map(joined, kept)
 
 
+def check_terms(terms: Array) -> None:
+    """An error for log-densities at points [n] that are not one number each."""
+    if terms.ndim != 1:
+        raise ValueError(
+            f"fit: found a log_prob of shape {terms.shape[1:]} for one point, but a scalar is needed; write it for "
+            "one point (the library maps it over the data), and sum over the components of a vector."
+        )
+
+
 def _whole_or_float(leaf: Any) -> Any:
     """NumPy's whole numbers beyond those of JAX as floats; JAX would wrap them."""
     if not isinstance(leaf, np.ndarray) or not np.issubdtype(leaf.dtype, np.integer) or not leaf.size:

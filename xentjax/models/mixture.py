@@ -133,7 +133,7 @@ class Mixture(Family):
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         each = self._each(lambda component: (component.log_cdf(x), component.log_survival(x)))
-        below, above = (jax.nn.logsumexp(tail, b=jnp.asarray(self.weights)) for tail in each)
+        below, above = (jax.nn.logsumexp(tail, 0, b=_along(jnp.asarray(self.weights), tail)) for tail in each)
         return below, above
 
     def coordinate(self) -> tuple[Array, Array]:
@@ -143,11 +143,16 @@ class Mixture(Family):
         return center, jnp.sqrt(self.weights @ (scale**2 + (loc - center) ** 2))
 
     def log_prob(self, x: Any) -> Array:
+        return self.log_probs(x)[1]
+
+    def log_probs(self, x: Any) -> tuple[tuple[Array, ...], Array]:
+        """log qₖ(x) of the components, one by one [1, ...] or together [k, ...], and log q(x)."""
         components, weights = self._checked(), jnp.asarray(self.weights)
         if not isinstance(components, tuple) and weights.shape[0] > UNROLLED:
-            return _log_sum((weights,), (jax.vmap(lambda component: component.log_prob(x))(components),))
-        parts = _unstacked(components, weights.shape[0])
-        return _log_sum(tuple(weights), tuple(part.log_prob(x) for part in parts))
+            together = (jax.vmap(lambda component: component.log_prob(x))(components),)
+            return together, _log_sum((weights,), together)
+        each = tuple(part.log_prob(x)[None] for part in _unstacked(components, weights.shape[0]))
+        return each, _log_sum(tuple(weights[:, None]), each)
 
     def responsibilities(self, x: Any) -> Array:
         """P(component k | x) = weightsₖ qₖ(x) / q(x) [k], for one point: which component it came from.
@@ -167,7 +172,7 @@ class Mixture(Family):
     def log_responsibilities(self, x: Any) -> Array:
         """log P(component k | x) [k] in nats, accurate where a probability is too small for a float; see there."""
         each = self._each(lambda component: component.log_prob(x))
-        return jax.nn.log_softmax(each + jnp.log(self.weights))
+        return jax.nn.log_softmax(jnp.moveaxis(each + _along(jnp.log(self.weights), each), 0, -1))
 
     def sorted_by(self, name: str) -> "Mixture":
         """The same distribution with its components in increasing order of one parameter, as "loc" or "weights".
@@ -245,15 +250,16 @@ class Mixture(Family):
 
 
 def _log_sum(weights: tuple[Array, ...], each: tuple[Array, ...]) -> Array:
-    """log Σ weights exp(each), in scalars or in one array of each: −inf where no term counts.
+    """log Σ weights exp(each) over the leading axes of all parts: −inf where no term counts.
 
     About the largest term that counts, which the derivative need not know; a weight of 0 has one.
     """
-    counted = [jnp.max(jnp.where(w == 0, -jnp.inf, e)) for w, e in zip(weights, each, strict=True)]
+    pairs = [(_along(w, e), e) for w, e in zip(weights, each, strict=True)]
+    counted = [jnp.max(jnp.where(w == 0, -jnp.inf, e), 0) for w, e in pairs]
     top = jax.lax.stop_gradient(functools.reduce(jnp.maximum, counted))
     nothing = top == -jnp.inf
-    above = [jnp.minimum(e - jnp.where(nothing, 0.0, top), 80.0) for e in each]
-    total = functools.reduce(jnp.add, [jnp.sum(w * jnp.exp(e)) for w, e in zip(weights, above, strict=True)])
+    lifted = jnp.where(nothing, 0.0, top)[None]
+    total = functools.reduce(jnp.add, [jnp.sum(w * jnp.exp(jnp.minimum(e - lifted, 80.0)), 0) for w, e in pairs])
     return jnp.where(nothing, -jnp.inf, top + jnp.log(jnp.where(nothing, 1.0, total)))
 
 
@@ -264,9 +270,9 @@ def _unstacked(components: Any, k: int) -> tuple:
     return tuple(jax.tree.map(lambda leaf, i=i: leaf[i], components) for i in range(k))
 
 
-def _along(flags: Array, values: Array) -> Array:
-    """Flags [k] in the rank of values [k, ...]."""
-    return flags.reshape((-1,) + (1,) * (values.ndim - 1))
+def _along(weights: Array, values: Array) -> Array:
+    """Weights or flags [k] in the rank of values [k, ...]."""
+    return weights.reshape((-1,) + (1,) * (values.ndim - 1))
 
 
 def _rule(component: Any, num_points: int) -> tuple[Array, Array]:

@@ -102,7 +102,8 @@ class Truncated(Family):
     def _points(self, *inner: Array) -> Array:
         """The ends, and points between them."""
         dtype = jnp.result_type(*inner)
-        return jnp.stack([jnp.asarray(point, dtype) for point in (self.low, self.high, *inner)])
+        points = [jnp.asarray(point, dtype) for point in (self.low, self.high, *inner)]
+        return jnp.stack(jnp.broadcast_arrays(*points))
 
     def _log_between(self, points: Array, *pairs: tuple[int, int]) -> list[Array]:
         """log P(a < X ≤ b) under `of` between the first two of the points, and between pairs of them."""
