@@ -266,7 +266,8 @@ def good_points(model: Any, data: Any) -> Array:
     support = support_of(model)
     if support is not None:
         return support.contains(data)
-    floats = [leaf for leaf in jax.tree.leaves(data) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    seen = model.seen(data) if hasattr(model, "seen") else data
+    floats = [leaf for leaf in jax.tree.leaves(seen) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     missing = [jnp.isnan(leaf).reshape(leaf.shape[0], -1).any(-1) for leaf in floats]
     return ~jnp.any(jnp.stack(missing), 0) if missing else jnp.ones(num_points(data), bool)
 

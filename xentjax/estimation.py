@@ -242,7 +242,7 @@ def _fit(
         model.check_held(names)
     model = _settle(model, source, held, names)
     never_fitted = (leaf.name for leaf in named_leaves(model) if leaf.is_parameter and leaf.support.free is None)
-    names = tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
+    asked, names = names, tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
 
     def objective(arguments: tuple) -> Callable:
         model, source = arguments
@@ -283,7 +283,8 @@ def _fit(
     if log_prior is not None:
         value = value + log_prior(found) / source.total.astype(value.dtype)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
-    return Fit(found, value, best.gap, status, steps, curvature, total, going, agreed, names, num_starts, log_prior)
+    ending = status, steps, curvature, total, going, agreed
+    return Fit(found, value, best.gap, *ending, names, asked, num_starts, log_prior)
 
 
 def _with_kinks(found: Any, model: Any, source: Any, names: tuple) -> Any:

@@ -351,6 +351,6 @@ def check_limits(function: str, optimizer: Any, tol: Any, max_steps: int) -> Non
         raise ValueError(
             f"{function}: found max_steps={max_steps!r}, but a whole number from 1 to 2³¹ − 1 is needed; leave it out."
         )
-    number = isinstance(tol, (jax.core.Tracer, float, int, np.floating, np.integer, jax.Array))
+    number = isinstance(tol, (float, int, np.floating, np.integer, np.ndarray, jax.Array)) and np.ndim(tol) == 0
     if tol is not None and (not number or (not isinstance(tol, jax.core.Tracer) and not tol > 0)):
         raise ValueError(f"{function}: found tol={tol!r}, but a gap > 0 in nats is needed; leave it out.")

@@ -16,16 +16,15 @@ from xentjax.estimation import fit_mle
 from xentjax.inference.influence import by_case, check_cases
 from xentjax.inference.matrices import bread_and_meat
 from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates, observed_several
-from xentjax.inference.resampling import moving_ends
 from xentjax.parameters import named_leaves
+from xentjax.results import moving_ends
 from xentjax.sources import Empirical, check_key, num_points
 
 
 def num_parameters(fit: Any) -> int:
     """k: the free unconstrained coordinates of a fit, and the ends of the support that are put at the data's extremes.
 
-    A simplex of k probabilities counts k − 1, a symmetric matrix its lower triangle. Held parameters do not count,
-    except an end of the support (of Uniform, Pareto): whether it was held or fitted, a fit does not tell.
+    A simplex of k probabilities counts k − 1, a symmetric matrix its lower triangle. Held parameters do not count.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -34,8 +33,8 @@ def num_parameters(fit: Any) -> int:
 
     See also: the `df` of R's `logLik`.
     """
-    edges = [leaf for leaf in named_leaves(fit.model) if leaf.name in getattr(fit.model, "edges", ())]
-    numbers = num_coordinates(fit.model, fit.fixed) + sum(jnp.size(leaf.value) for leaf in edges)
+    ends = [leaf.value for leaf in named_leaves(fit.model) if leaf.name in moving_ends(fit)]
+    numbers = num_coordinates(fit.model, fit.fixed) + sum(map(jnp.size, ends))
     return numbers // max(1, jnp.size(fit.status))  # a batch of fits has one number in common
 
 
@@ -196,14 +195,13 @@ def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, fo
     """The mean of −log q(xᵢ) under the fit to the other folds, in nats per observation: out-of-sample cross-entropy.
 
     The observations are put into folds of equal size at random. Each fold is predicted by a fit to all others that
-    starts from `fit.model`; the fits are one vmapped fit, of weights 0 and 1. What the fit held is held; inside jit,
-    where their values do not tell, ends of a support count as fitted.
+    starts from `fit.model`; the fits are one vmapped fit, of weights 0 and 1. What the fit held is held.
 
     Args:
       fit: a fit to data.
       data, weights: those of the fit; an observation stays in one fold, whatever its weight.
       key: a `jax.random` key.
-      folds: from 2 to n; n leaves one out at a time.
+      folds: from 2 to n; n leaves one out at a time, with n × n weights in memory.
 
     Returns:
       A number; NaN inside jit where the fit without some fold did not converge. It is +inf where a fold holds what
@@ -232,28 +230,21 @@ def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, fo
             "10 is usual."
         )
     check_key("cross_validation", key)
-    # ends of the support that data gave are fitted, not held
-    moving = _moving_ends(fit, source)
-    fitted = moving if all(known(value) for value in moving.values()) else dict.fromkeys(moving, True)
-    held = tuple(name for name in fit.fixed if not (name in fitted and np.all(fitted[name])))
-    value, fits = _cross_validation(fit, source, key, int(folds), held)
+    value, fits = _cross_validation(fit, source, key, int(folds))
     if known(value):
         fits.check()
     return value
 
 
-_moving_ends = jax.jit(moving_ends)
-
-
-@functools.partial(jax.jit, static_argnums=(3, 4))
-def _cross_validation(fit: Any, source: Empirical, key: Array, folds: int, held: tuple) -> tuple[Array, Any]:
+@functools.partial(jax.jit, static_argnums=3)
+def _cross_validation(fit: Any, source: Empirical, key: Array, folds: int) -> tuple[Array, Any]:
     n = num_points(source.data)
     own = jnp.ones(n, fit.cross_entropy.dtype) if source.weights is None else source.weights
     fold = jax.random.permutation(key, n) % folds
     counted = source.counted().data
 
     def predict(k: Array) -> tuple[Any, Array]:
-        trained = fit_mle(fit.model, source.data, weights=jnp.where(fold == k, 0.0, own), fixed=held)
+        trained = fit_mle(fit.model, source.data, weights=jnp.where(fold == k, 0.0, own), fixed=fit.held)
         losses = -jax.vmap(trained.model.log_prob)(counted)
         return trained, jnp.sum(jnp.where((fold == k) & (own > 0), own.astype(losses.dtype) * losses, 0.0))
 

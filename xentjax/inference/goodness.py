@@ -10,7 +10,7 @@ from jax import Array
 
 from xentjax._numerics import as_float, relative_entropy_term
 from xentjax.inference.observations import compiled, known, observed
-from xentjax.inference.resampling import check_simulation, moving_ends, refit
+from xentjax.inference.resampling import check_simulation, refit
 from xentjax.records import record
 from xentjax.results import Fit
 from xentjax.sources import Empirical, check_key, num_points
@@ -228,11 +228,10 @@ def goodness_of_fit(
 
 @compiled(3, 4)
 def _simulated(fit: Fit, source: Empirical, key: Array, statistic: Callable, num_samples: int) -> GoodnessOfFit:
-    ends = moving_ends(fit, source)
 
     def simulate(key: Array) -> tuple[Array, Array]:
         sample = fit.model.sample(key, (num_points(source.data),))
-        model, converged = refit(fit, Empirical(sample), ends)
+        model, converged = refit(fit, Empirical(sample))
         return statistic(model, sample), converged
 
     value = statistic(fit.model, source.data)

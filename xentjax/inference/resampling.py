@@ -172,7 +172,7 @@ def parametric_bootstrap(
 ) -> Replicates:
     """Refits to data simulated from the fitted model: what would vary if the model were right.
 
-    A held parameter stays held, but the ends of the support of Uniform and Pareto are put at the extremes of each
+    What the fit held stays held; ends of the support, as those of Uniform and Pareto, are put at the extremes of each
     simulated sample.
 
     Args:
@@ -212,9 +212,8 @@ def _observed(caller: str, fit: Fit, data: Any, key: Any, num_samples: Any, weig
 @compiled(3, 4)
 def _reweighted(fit: Fit, source: Empirical, key: Array, num_samples: int, draw: Callable) -> Replicates:
     source = source.counted()
-    ends = moving_ends(fit, source)
     weights = draw(key, source, (num_samples, num_points(source.data))).astype(fit.cross_entropy.dtype)
-    return Replicates(*jax.vmap(lambda each: refit(fit, Empirical(source.data, each), ends))(weights), fit)
+    return Replicates(*jax.vmap(lambda each: refit(fit, Empirical(source.data, each)))(weights), fit)
 
 
 def _exponential(key: Array, source: Empirical, shape: tuple[int, int]) -> Array:
@@ -234,37 +233,15 @@ def _multinomial(key: Array, source: Empirical, shape: tuple[int, int]) -> Array
 
 @compiled(2, 3)
 def _parametric(fit: Fit, key: Array, num_samples: int, num_observations: int) -> Replicates:
-    # without the data, all ends count as set by data
-    ends = {name: jnp.asarray(True) for name in getattr(fit.model, "edges", ())}
-
     def replicate(key: Array) -> tuple[Any, Array]:
-        return refit(fit, Empirical(fit.model.sample(key, (num_observations,))), ends)
+        return refit(fit, Empirical(fit.model.sample(key, (num_observations,))))
 
     return Replicates(*jax.vmap(replicate)(jax.random.split(key, num_samples)), fit)
 
 
-def moving_ends(fit: Fit, source: Empirical) -> dict[str, Array]:
-    """{name: whether the fit took this end or corner from single observations, and did not hold it}."""
-    edges = getattr(fit.model, "edges", ())
-    if not edges:
-        return {}
-    found = fit.model.order_statistics(source)
-    taken = {leaf.name: leaf.value for leaf in named_leaves(fit.model)}
-
-    def equal(name: str) -> Array:
-        # what solves equations rounds otherwise here than it did in the fit
-        rounding = 1024 * jnp.finfo(found[name].dtype).eps * jnp.max(jnp.abs(found[name]))
-        return jnp.all(jnp.abs(taken[name] - found[name]) <= rounding)
-
-    moving = {name: equal(name) for name in edges}
-    if hasattr(fit.model, "check_held"):  # all are held or none, and a constant rounds as columns do
-        return dict.fromkeys(edges, jnp.any(jnp.stack([*moving.values()])))
-    return moving
-
-
-def refit(fit: Fit, source: Empirical, ends: dict[str, Array]) -> tuple[Any, Array]:
+def refit(fit: Fit, source: Empirical) -> tuple[Any, Array]:
     """The model fitted to other data, started at the fit's, and whether it converged; traceable."""
-    model = _settled(fit, source, ends)
+    model = _settled(fit, source)
     free, constrain = unconstrain(model, fit.fixed)
     objective = cross_entropy_objective(constrain, model, source)
     best, status, _, settled = run(objective, free, None, None, _MAX_STEPS)
@@ -278,15 +255,12 @@ def refit(fit: Fit, source: Empirical, ends: dict[str, Array]) -> tuple[Any, Arr
 _MAX_STEPS = 1000
 
 
-def _settled(fit: Fit, source: Empirical, ends: dict[str, Array]) -> Any:
+def _settled(fit: Fit, source: Empirical) -> Any:
     """The model with what the data give at once: ends of the support, and medians in which the likelihood has kinks."""
     model = fit.model
     exact = model.order_statistics(source) if hasattr(model, "order_statistics") else {}
-    values = []
-    for leaf in named_leaves(model):
-        moves = ends.get(leaf.name, leaf.name not in fit.fixed) if leaf.name in exact else False
-        values.append(leaf.value if moves is False else jnp.where(moves, exact[leaf.name], leaf.value))
-    return replace_leaves(model, values)
+    moved = {name: value for name, value in exact.items() if name not in fit.held}
+    return replace_leaves(model, [moved.get(leaf.name, leaf.value) for leaf in named_leaves(model)])
 
 
 def check_simulation(caller: str, model: Any, key: Any, num_samples: Any) -> None:

@@ -160,6 +160,10 @@ class Linear:
             )
         return {name: as_float(x[name]) for name in names}
 
+    def reads(self, x: dict[str, Any]) -> set[str]:
+        """The names of the columns that η depends on."""
+        return {*self._used(x), *([] if self.offset is None else [self.offset])}
+
     def _check_size(self, name: str, column: Array) -> None:
         """An error for a column that has not as many entries as there are coefficients."""
         own = jnp.shape(self.coefficients[name])[-1:]

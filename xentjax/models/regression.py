@@ -140,6 +140,14 @@ class Regression:
         """Whether all predictors are linear in their coefficients."""
         return all(isinstance(predictor, Linear) for predictor in self.predictors.values())
 
+    def seen(self, data: Any) -> Any:
+        """What the model looks at of the pair (x, y): a missing value in a column without a predictor does no harm."""
+        x, y = data
+        if not isinstance(x, dict) or not self.is_linear:
+            return data
+        used = {column for _, column in self.columns}.union(*(p.reads(x) for p in self.predictors.values()))
+        return {name: x[name] for name in used}, y
+
     def at(self, x: Any) -> Any:
         """The distribution of y at the covariates x of one observation; `jax.vmap(model.at)(xs)` gives one for each."""
         return self._filled(self.predictions(x), x)

@@ -10,7 +10,7 @@ from jax import Array
 from xentjax.inference.goodness import probability_integral_transform
 from xentjax.inference.intervals import probability
 from xentjax.inference.observations import compiled
-from xentjax.inference.resampling import check_simulation, moving_ends, refit
+from xentjax.inference.resampling import check_simulation, refit
 from xentjax.plots.drawing import DATA, LINE, MODEL, admit, axes, distinct, ordered, support_of
 from xentjax.sources import Empirical
 
@@ -171,11 +171,10 @@ def _simulated(given: Any, x: Array, key: Array, num_samples: int) -> Array:
     """The refitted model's distribution function at ordered samples [num_samples, n]; NaN if it did not converge."""
     is_fit = hasattr(given, "curvature")
     model = given.model if is_fit else given
-    ends = moving_ends(given, Empirical(x)) if is_fit else {}
 
     def simulate(key: Array) -> Array:
         sample = jnp.sort(model.sample(key, x.shape))
-        own, converged = refit(given, Empirical(sample), ends) if is_fit else (model, jnp.asarray(True))
+        own, converged = refit(given, Empirical(sample)) if is_fit else (model, jnp.asarray(True))
         return jnp.where(converged, jax.vmap(own.cdf)(sample), jnp.nan)
 
     return jax.vmap(simulate)(jax.random.split(key, num_samples))
