@@ -292,9 +292,10 @@ def is_lost(model: Any, fit: Fit) -> bool:
 
     Where the data themselves allow no fit, the class says so as well.
     """
-    if isinstance(fit.status, jax.core.Tracer) or jnp.ndim(fit.status) > 0 or not isinstance(model, Family):
+    if not isinstance(model, Family) or isinstance(fit.status, jax.core.Tracer) or fit.status.ndim > 0:
+        return False
+    if int(fit.status) != Status.BAD_START:
         return False
     # a combination is an instance too, but starts by its parts
     own = inspect.getattr_static(type(model), "start")
-    knows = isinstance(own, classmethod) and own is not inspect.getattr_static(Family, "start")
-    return knows and int(fit.status) == Status.BAD_START
+    return isinstance(own, classmethod) and own is not inspect.getattr_static(Family, "start")

@@ -15,7 +15,7 @@ from jax import Array
 from xentjax.estimation import fit_mle
 from xentjax.inference.influence import by_case, check_cases
 from xentjax.inference.matrices import bread_and_meat
-from xentjax.inference.observations import compiled, curvature_of, known, num_coordinates, observed_several
+from xentjax.inference.observations import compiled, known, num_coordinates, observed_several
 from xentjax.parameters import named_leaves
 from xentjax.results import moving_ends
 from xentjax.sources import Empirical, check_key, num_points
@@ -124,7 +124,8 @@ def tic(fit: Any, data: Any, weights: Any = None) -> Array:
       data, weights: those of the fit; weights are frequencies.
 
     Raises:
-      TypeError, ValueError: data that are not those of the fit; more than 64 free parameters; a batch of fits.
+      TypeError, ValueError: data that are not those of the fit; more than 64 free parameters; ends of a support, or
+        corners of a quantile regression, that single observations give; a batch of fits.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -137,7 +138,7 @@ def tic(fit: Any, data: Any, weights: Any = None) -> Array:
 
     Reference: Takeuchi (1976), Suri-Kagaku 153; Burnham & Anderson (2002), section 7.3.
     """
-    curvature_of("tic", fit)
+    check_cases("tic", fit)
     return _tic(fit, observed_several("tic", fit, data, weights))
 
 

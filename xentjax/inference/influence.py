@@ -18,6 +18,7 @@ from xentjax.inference.observations import (
     observed_several,
 )
 from xentjax.parameters import named_leaves, replace_leaves
+from xentjax.results import moving_ends
 from xentjax.sources import Empirical, num_points
 
 # points whose Hessians are held at once
@@ -123,12 +124,12 @@ def _case_deletion(fit: Any, source: Empirical) -> Any:
 
 
 def check_cases(caller: str, fit: Any) -> None:
-    """An error for a fit without a curvature matrix, or with ends of the support at extremes of its data."""
+    """An error for a fit without a curvature matrix, or with ends or corners that jump without a single observation."""
     curvature_of(caller, fit)
-    if edges := getattr(fit.model, "edges", ()):
+    if ends := moving_ends(fit):
         raise ValueError(
-            f"{caller}: found {type(fit.model).__name__}, whose {' and '.join(edges)} lies at an extreme of the data "
-            "and jumps without it, but a fit that moves smoothly is needed; use cross_validation, which refits."
+            f"{caller}: found {type(fit.model).__name__}, whose {', '.join(ends)} single observations give and which "
+            "jumps without them, but a fit that moves smoothly is needed; use cross_validation, which refits."
         )
 
 
