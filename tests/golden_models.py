@@ -320,18 +320,21 @@ def clotting():
     )
 
 
-def maxima(*of, scale=()):
-    """Yearly maxima whose location, and the logarithm of whose scale, are linear."""
+def maxima(published, *names, **predictors):
+    """Yearly maxima whose location is linear in some of the columns, and by `predictors` other parameters too."""
     year, level, index = read("fremantle.csv")
     t = year - 1896
-    predictors = {"loc": xj.Linear(of), **({"scale": xj.Linear(scale)} if scale else {})}
+    columns = {"t": t, "t²": t**2, "soi": index}
+    model = xj.Regression(xj.GeneralizedExtremeValue, loc=xj.Linear(), **predictors)
+    return Problem(model, (design(*(columns[name] for name in names)), level), published=published)
 
-    def published(q):
-        second = line("scale", *scale)(q) if scale else q.of.scale[None]
-        return jnp.concatenate([line("loc", *of)(q), second, q.of.shape[None]])
 
-    data = {"t": t, "t²": t**2, "soi": index}, level
-    return Problem(xj.Regression(xj.GeneralizedExtremeValue, **predictors), data, published=published)
+def line_scale_and_shape(q):
+    return jnp.concatenate([line("loc", "x")(q), q.of.scale[None], q.of.shape[None]])
+
+
+def two_lines_and_shape(q):
+    return jnp.concatenate([line("loc", "x")(q), line("scale", "x")(q), q.of.shape[None]])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -400,11 +403,11 @@ PROBLEMS = {
     "ucla_ordered_logit": partial(ordered, xj.Logistic),
     "ucla_ordered_probit": partial(ordered, xj.Normal),
     "yeast_nb_weighted": yeast,
-    "fremantle_gev_trend": partial(maxima, "t"),
-    "fremantle_gev_quad": partial(maxima, "t", "t²"),
-    "fremantle_gev_trend_scale": partial(maxima, "t", scale=("t",)),
-    "fremantle_gev_soi": partial(maxima, "soi"),
-    "fremantle_gev_trend_soi": partial(maxima, "t", "soi"),
+    "fremantle_gev_trend": partial(maxima, line_scale_and_shape, "t"),
+    "fremantle_gev_quad": partial(maxima, line_scale_and_shape, "t", "t²"),
+    "fremantle_gev_trend_scale": partial(maxima, two_lines_and_shape, "t", scale=xj.Linear()),
+    "fremantle_gev_soi": partial(maxima, line_scale_and_shape, "soi"),
+    "fremantle_gev_trend_soi": partial(maxima, line_scale_and_shape, "t", "soi"),
     "mle_hyperbolic_poisson": hyperbola,
     "reedfrog_binomial": frogs,
     "funcresp_binomial": eaten,

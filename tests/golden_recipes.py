@@ -196,8 +196,13 @@ RECIPES = {
 }
 
 
+def observed(name):
+    """The data of a case and their weights."""
+    return RECIPES[name].data(*read(CASES[name]["data"]))
+
+
 @functools.cache
 def golden(name):
     """The fit of a case, its data and their weights."""
-    data, weights = RECIPES[name].data(*read(CASES[name]["data"]))
+    data, weights = observed(name)
     return xj.fit_mle(RECIPES[name].model, data, weights=weights), data, weights

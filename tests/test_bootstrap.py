@@ -122,6 +122,9 @@ def test_what_is_held_stays_and_what_data_give_moves():
     assert (held.models.high == free.models.high).all()
     simulated = parametric_bootstrap(xj.fit_mle(xj.Uniform, X), jax.random.key(6), 200)
     assert (simulated.models.high < X.max()).all()
+    assert (simulated.models.low > X.min()).all()
+    simulated = parametric_bootstrap(xj.fit_mle(xj.Uniform, X, fixed={"low": 0.0}), jax.random.key(7), 200)
+    assert (simulated.models.low == 0).all()
 
 
 def test_replicates_that_failed_are_left_out_and_counted(fit, replicates):
@@ -158,8 +161,11 @@ def test_under_jit_and_vmap():
     keys = jax.random.split(jax.random.key(8), 4)
     together = jax.jit(jax.vmap(error))(rows, jax.random.clone(keys))
     for i in range(2):
-        single = bootstrap(xj.fit_mle(xj.Rayleigh, rows[i]), rows[i], jax.random.clone(keys[i]), 50)
-        np.testing.assert_allclose(together[0][i], single.standard_errors().scale, rtol=1e-10)  # sums round differently
+        # as in the replicates above, in closed form
+        weights = np.asarray(jax.random.exponential(jax.random.clone(keys[i]), (50, 100)))
+        scales = np.sqrt(weights @ rows[i] ** 2 / weights.sum(1) / 2)
+        np.testing.assert_allclose(together[0][i], scales.std(ddof=1), rtol=1e-10)  # sums round differently
+        np.testing.assert_allclose(together[1][i], np.quantile(scales, 0.025), rtol=1e-10)
 
 
 @xj.record
@@ -179,10 +185,10 @@ def test_what_cannot_be_asked(fit, replicates):
     with pytest.raises(ValueError, match=r"resampling_bootstrap: found data that count 399 .* 400 .*; give the data"):
         resampling_bootstrap(fit, X[1:], key)
     with pytest.raises(TypeError, match=r"parametric_bootstrap: found a Decay, which has no sample.*; use bootstrap"):
-        parametric_bootstrap(xj.fit_mle(Decay(), X), key)
+        parametric_bootstrap(dataclasses.replace(fit, model=Decay()), key)
     with pytest.raises(ValueError, match=r"parametric_bootstrap: found num_observations=1.5, but a whole number"):
         parametric_bootstrap(fit, key, num_observations=1.5)
-    half = xj.fit_mle(xj.Rayleigh, X, weights=np.where(np.arange(400) == 0, 0.5, 1.0))
+    half = dataclasses.replace(fit, observations=jnp.asarray(399.5))
     with pytest.raises(ValueError, match=r"found 399.5 observations, but a whole number is needed; give num_obser"):
         parametric_bootstrap(half, key)
     with pytest.raises(ValueError, match=r"found a number of observations that is traced, but a whole .*; give num"):
@@ -193,6 +199,6 @@ def test_what_cannot_be_asked(fit, replicates):
         replicates.basic_interval(0)
     with pytest.raises(ValueError, match=r"bca_interval: found data that count 399 .*; give the data"):
         replicates.bca_interval(X[1:])
-    batch = jax.vmap(lambda x: xj.fit_mle(xj.Rayleigh, x))(X.reshape(4, 100))
+    batch = jax.tree.map(lambda leaf: np.stack([leaf] * 4), fit)
     with pytest.raises(ValueError, match=r"bootstrap: found a batch of fits of shape \(4,\), but one fit is needed"):
         bootstrap(batch, X, key)

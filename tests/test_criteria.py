@@ -1,12 +1,14 @@
 """Criteria that compare models, the tables that show them, and refusals."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
 from golden_recipes import golden
-from inference_cases import N, X, exponential, gamma, normal, projection
+from inference_cases import N, X, exponential, gamma, normal
 from regression_rows import Logistic
 
 import xentjax as xj
@@ -19,11 +21,16 @@ def test_numbers_of_parameters():
     assert inference.num_parameters(xj.fit_mle(xj.Gamma, X, fixed={"rate": 1.0})) == 1
 
 
+def first_points(n):
+    """The fit to the first n points, in one shape for all n."""
+    return xj.fit_mle(xj.Gamma, X, weights=np.where(np.arange(N) < n, 1.0, 0.0))
+
+
 def test_criteria_by_their_formulas():
     fit = gamma()
     assert float(inference.aicc(fit)) == pytest.approx(float(fit.aic) + 2 * 2 * 3 / (N - 3), rel=1e-14)
     assert float(fit.bic) == pytest.approx(2 * np.log(N) - 2 * float(fit.log_likelihood), rel=1e-14)
-    three = xj.fit_mle(xj.Gamma, X[:3])
+    three = first_points(3)
     assert inference.aicc(three) == np.inf
 
 
@@ -41,8 +48,7 @@ def refits(weights):
 def test_leave_one_out_is_within_a_square_of_refits():
     errors = []
     for n in (50, N):
-        weights = np.where(np.arange(N) < n, 1.0, 0.0)  # the first n points, in one shape
-        fit = xj.fit_mle(xj.Gamma, X, weights=weights)
+        fit, weights = first_points(n), np.where(np.arange(N) < n, 1.0, 0.0)
         found, exact = inference.leave_one_out(fit, X, weights), refits(weights)
         # the optimism itself is of order 1 / n
         assert abs(found - exact) < 0.05 * (exact - fit.cross_entropy)
@@ -57,12 +63,6 @@ COVARIATES[3, 1], LABELS[3] = 8.0, False  # far out, on the wrong side
 OUTLIER = np.append(NOISE[1:], 10.0)
 
 
-def refitted(model, data, i):
-    """The loss of a point under the fit to the others."""
-    weights = jnp.where(jnp.arange(len(jax.tree.leaves(data)[0])) == i, 0.0, 1.0)
-    return -xj.fit_mle(model, data, weights=weights).model.log_prob(jax.tree.map(lambda column: column[i], data))
-
-
 @pytest.mark.parametrize(
     ("model", "data"),
     [
@@ -74,15 +74,20 @@ def refitted(model, data, i):
     ids=["normal", "student", "gamma", "logistic"],
 )
 def test_an_outlier_is_left_out_by_a_refit(model, data):
+    n = len(jax.tree.leaves(data)[0])
+
     @jax.jit  # one program
     def losses_of(data):
-        fit = xj.fit_mle(model, data)
-        exact = jax.vmap(lambda i: refitted(model, data, i))(jnp.arange(len(jax.tree.leaves(data)[0])))
-        losses = -jax.vmap(lambda q, x: q.log_prob(x))(inference.case_deletion(fit, data), data)
+        # to all, and to all but each in turn
+        fits = jax.vmap(lambda weights: xj.fit_mle(model, data, weights=weights))(1.0 - jnp.eye(n + 1, n, -1))
+        fit, others = (jax.tree.map(lambda leaf, part=part: leaf[part], fits) for part in (0, slice(1, None)))
+        exact, losses = (
+            -jax.vmap(lambda q, x: q.log_prob(x))(models, data)
+            for models in (others.model, inference.case_deletion(fit, data))
+        )
         return fit, inference.leave_one_out(fit, data), losses, exact
 
-    data = jax.tree.map(jnp.asarray, data)
-    fit, found, losses, exact = losses_of(data)
+    fit, found, losses, exact = losses_of(jax.tree.map(jnp.asarray, data))
     fit.check()
     # what steps of a tenth of a nat neglect is 0.01 nats of a single point, and less of the mean
     np.testing.assert_allclose(losses, exact, atol=0.01)
@@ -92,8 +97,9 @@ def test_an_outlier_is_left_out_by_a_refit(model, data):
 
 def test_leaving_one_out_under_jit_and_vmap():
     data = np.stack([OUTLIER, NOISE])
-    fits = jax.vmap(lambda x: xj.fit_mle(xj.Normal, x))(data)
-    alone = [inference.leave_one_out(xj.fit_mle(xj.Normal, x), x) for x in data]
+    fits = jax.tree.map(np.asarray, jax.vmap(lambda x: xj.fit_mle(xj.Normal, x))(data))
+    lanes = [jax.tree.map(lambda leaf, i=i: leaf[i], fits) for i in (0, 1)]
+    alone = [inference.leave_one_out(fit, x) for fit, x in zip(lanes, data, strict=True)]
     # rounding
     np.testing.assert_allclose(jax.jit(jax.vmap(inference.leave_one_out))(fits, data), alone, rtol=1e-12)
 
@@ -134,7 +140,7 @@ def test_comparison_puts_the_best_first():
     assert repr(found).splitlines()[2].split()[0] == "gamma"
     assert {len(column) for column in found.to_dict().values()} == {3}
     assert "<td" in found._repr_html_()
-    short = xj.fit_mle(xj.Gamma(1.0, 1.0), X, max_steps=1)
+    short = xj.fit_mle(xj.Gamma, X, max_steps=1)
     assert repr(inference.compare({"gamma": gamma(), "short": short})).endswith("not converged: short")
 
 
@@ -168,7 +174,7 @@ def test_a_summary_is_a_table():
 @pytest.mark.parametrize("name", ["aic", "aicc", "bic"])
 def test_criteria_need_data(name):
     with pytest.raises(ValueError, match=rf"^{name}: found a fit to a known distribution, but .* fit_mle"):
-        getattr(inference, name)(projection())
+        getattr(inference, name)(dataclasses.replace(gamma(), observations=None))
 
 
 def test_weights_that_are_not_those_of_the_fit():
@@ -202,7 +208,7 @@ def test_comparisons_that_cannot_be_made():
     with pytest.raises(
         ValueError, match=r"^compare: found 200 observations in 'a' and 50 in 'b', but the same .*; fit"
     ):
-        inference.compare({"a": gamma(), "b": xj.fit_mle(xj.Gamma, X[:50])})
+        inference.compare({"a": gamma(), "b": first_points(50)})
 
 
 def test_tables_need_numbers():
@@ -213,7 +219,17 @@ def test_tables_need_numbers():
 def test_ends_that_were_held_stay_held_in_cross_validation():
     x = np.linspace(0.1, 2.5, 30)
     fit = xj.fit_mle(xj.Uniform, x, fixed={"low": 0.0, "high": 3.0})
-    assert float(inference.cross_validation(fit, x, jax.random.key(0))) == pytest.approx(np.log(3), rel=1e-15)
+    for validate in (inference.cross_validation, jax.jit(inference.cross_validation)):
+        assert float(validate(fit, x, jax.random.key(0))) == pytest.approx(np.log(3), rel=1e-15)
+
+
+def test_ends_count_unless_they_were_held():
+    x = np.linspace(0.1, 2.5, 30)
+    free, held = xj.fit_mle(xj.Uniform, x), xj.fit_mle(xj.Uniform, x, fixed={"low": 0.0})
+    assert [inference.num_parameters(fit) for fit in (free, held)] == [2, 1]
+    assert ["(held)" in line for line in str(held).splitlines()[1:3]] == [True, False]
+    with pytest.raises(ValueError, match=r"tic: found Uniform, whose high single observations give .*cross_validation"):
+        inference.tic(held, x)
 
 
 def test_no_observation_can_be_where_the_model_excludes_it():

@@ -52,17 +52,18 @@ def test_an_instance_is_where_the_fit_starts():
     np.testing.assert_allclose(jax.tree.leaves(unmoved.model), [100.0, 0.01], rtol=16 * EPS)
 
 
+# with the estimates in closed form, of logits with the last at 0
 INTEGERS = {
-    "Bernoulli": (xj.Bernoulli, np.array([True, False, True, True, False])),
-    "Categorical": (xj.Categorical(jnp.zeros(3)), np.array([0, 1, 1, 2, 1])),
-    "Poisson": (xj.Poisson, np.array([0, 3, 1, 2, 2])),
+    "Bernoulli": (xj.Bernoulli, np.array([True, False, True, True, False]), 3 / 5),
+    "Categorical": (xj.Categorical(jnp.zeros(3)), np.array([0, 1, 1, 2, 1]), np.log([1, 3, 1])),
+    "Poisson": (xj.Poisson, np.array([0, 3, 1, 2, 2]), 8 / 5),
 }
 
 
 @pytest.mark.parametrize("name", INTEGERS)
 def test_whole_numbers_may_be_of_any_type(name):
-    model, x = INTEGERS[name]
-    assert_same_model(xj.fit_mle(model, x).check().model, xj.fit_mle(model, x.astype(float)).check().model)
+    model, x, expected = INTEGERS[name]
+    np.testing.assert_allclose(jax.tree.leaves(xj.fit_mle(model, x).check().model)[0], expected, **SAME)
 
 
 def test_too_large_a_learning_rate_diverges_and_says_so():
@@ -323,8 +324,8 @@ def test_a_start_where_the_likelihood_is_0_gives_way_to_that_of_the_class():
     # what is held stays
     held = xj.fit_mle(xj.Gumbel(0.0, 1.0), far, fixed=["loc"]).check()
     assert held.model.loc == 0.0
-    with pytest.raises(ValueError, match=r"found 5 equal observations, 2.0, but Gumbel needs data that differ"):
-        xj.fit_mle(xj.Gumbel(0.0, 1.0), np.full(5, 2.0))
+    with pytest.raises(ValueError, match=r"found 50 equal observations, 2.0, but Gumbel needs data that differ"):
+        xj.fit_mle(xj.Gumbel(0.0, 1.0), np.full(50, 2.0))
 
 
 @pytest.mark.parametrize("seed", range(3))

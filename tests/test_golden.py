@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from golden_recipes import CASES, GOLDEN, RECIPES, golden
+from golden_recipes import CASES, GOLDEN, RECIPES, golden, observed
 
 import xentjax as xj
 from xentjax import inference
@@ -74,7 +74,7 @@ def test_fit_agrees_with_published_and_recomputed_results(name):
 
 
 def test_mixture_of_the_library_finds_the_published_mixture():
-    _, data, weights = golden("london_deaths_poisson_mixture")
+    data, weights = observed("london_deaths_poisson_mixture")
     recomputed, figures = CASES["london_deaths_poisson_mixture"]["recomputed"], FIGURES["london_deaths_poisson_mixture"]
     start = xj.Mixture(jnp.array([0.5, 0.5]), xj.Poisson(jnp.array([1.0, 3.0])))
     fit = xj.fit_mle(start, data, weights=weights).check()

@@ -88,7 +88,7 @@ def test_unbounded_likelihood_is_no_maximum():
     problem = PROBLEMS["scipy_weibull3_sas"]()
     (low, _), maximum = problem.data, CASES["scipy_weibull3_sas"]["recomputed"]["log_likelihood"]
     # with a shape below 1 the density is infinite where the first observation is the origin
-    edge = xj.Shifted(xj.Weibull(0.5, 50.0), low.min() - 1e-4)
+    edge = xj.Shifted(xj.Weibull(0.5, 50.0), float(low.min()) - 1e-4)
     fit = xj.fit_mle(xj.Censored(edge, problem.start.kinds), problem.data)
     assert not fit.converged
     assert fit.log_likelihood > maximum

@@ -159,7 +159,12 @@ def both(name, b, x, y):
         source = xj.Empirical((x, y))
         return xj.cross_entropy(source, model.start(source))
 
-    return jax.value_and_grad(loss)(b), jax.value_and_grad(cross_entropy)(b), jax.hessian(loss)(b)
+    def slope(b):
+        value_and_slope = jax.value_and_grad(loss)(b)
+        return value_and_slope[1], value_and_slope
+
+    hessian, value_and_slope = jax.jacfwd(slope, has_aux=True)(b)
+    return value_and_slope, jax.value_and_grad(cross_entropy)(b), hessian
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 from eruptions import ERUPTIONS, WAITING, em_in_numpy
-from golden_recipes import CASES, golden
+from golden_recipes import CASES, observed
 from tables import OPTIMISED
 
 import xentjax as xj
@@ -58,7 +58,7 @@ def test_eruptions_in_two_dimensions_from_the_open_start() -> None:
 
 @pytest.mark.parametrize("estimator", [xj.fit_mle, expectation_maximization])
 def test_london_deaths_from_the_open_start(estimator) -> None:
-    _, data, weights = golden("london_deaths_poisson_mixture")
+    data, weights = observed("london_deaths_poisson_mixture")
     fit = estimator(xj.Mixture(HALVES, xj.Poisson), data, weights=weights).check()
     wanted = CASES["london_deaths_poisson_mixture"]["recomputed"]
     found = [fit.model.weights[0], *fit.model.components.rate]
@@ -74,6 +74,27 @@ def test_in_float32() -> None:
     wanted = two_normals().model
     np.testing.assert_allclose(fit.model.components.loc, wanted.components.loc, rtol=1e-3)
     np.testing.assert_allclose(fit.model.weights, wanted.weights, rtol=3e-3)
+
+
+@jax.jit
+def at_points(mixture, x):
+    return [f(x) for f in (mixture.log_prob, mixture.log_cdf, mixture.responsibilities)]
+
+
+@pytest.mark.parametrize(
+    "mixture",
+    [
+        xj.Mixture(HALVES, xj.Normal(jnp.array([0.0, 2.0]), jnp.array([1.0, 3.0]))),
+        xj.Mixture(jnp.array([0.1, 0.2, 0.3, 0.4]), xj.Normal(jnp.arange(4.0), jnp.ones(4))),
+        xj.Mixture(HALVES, (xj.Normal(0.0, 1.0), xj.Logistic(1.0, 2.0))),
+    ],
+    ids=["two", "four", "of two kinds"],
+)
+def test_of_an_array_of_points(mixture) -> None:
+    x = np.array([-1.0, 0.5, 2.0, 7.0])
+    one_by_one = jax.jit(jax.vmap(at_points, (None, 0)))(mixture, x)
+    for found, expected in zip(at_points(mixture, x), one_by_one, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-14)  # a rounding or two
 
 
 # Starts
@@ -147,7 +168,7 @@ def described(p, x):
 
 def test_a_tuple_of_equal_kinds_is_a_batch() -> None:
     for x in (-50.0, 0.3, 40.0):
-        batch, pair = described(BATCH, x), described(PAIR, x)
+        batch, pair = (jax.tree.map(np.asarray, described(p, x)) for p in (BATCH, PAIR))
         for a, b in zip(batch[:-1], pair[:-1], strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-13)  # roundings
         np.testing.assert_allclose(np.sort(batch[-1][batch[-1] != 0]), np.sort(pair[-1][pair[-1] != 0]), rtol=1e-10)

@@ -1,5 +1,7 @@
 """Profile-likelihood intervals: ends that are infinite, batches, and what cannot be asked; see also test_golden."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -140,14 +142,14 @@ def test_what_cannot_be_asked():
         ValueError, match=r"profile: found values of shape \(\), but numbers \[k\] are needed; write \["
     ):
         profile(fit, x, "rate", 1.0)
-    held = xj.fit_mle(xj.Gamma, x, fixed={"rate": 1.0})
-    with pytest.raises(ValueError, match=r"profile: found name='rate', .* fitted .* Gamma has concentration; use"):
-        profile(held, x, "rate", [1.0])
+    held = xj.fit_mle(xj.Gamma, x, fixed={"concentration": 3.0})
+    with pytest.raises(ValueError, match=r"profile: found name='concentration', .* fitted .* Gamma has rate; use"):
+        profile(held, x, "concentration", [1.0])
     with pytest.raises(TypeError, match=r"profile: found a Gamma, but a fit is needed; make one with fit_mle"):
         profile(fit.model, x, "rate", [1.0])
     with pytest.raises(ValueError, match=r"profile_interval: found a fit to a known distribution, but a number of obs"):
-        profile_interval(xj.fit_kl(xj.Gamma, xj.Gamma(2.0, 1.0)), x, "rate")
+        profile_interval(dataclasses.replace(fit, observations=None), x, "rate")
     vector = xj.Mixture(jnp.array([0.5, 0.5]), xj.Exponential(jnp.array([1.0, 2.0])))
-    many = xj.fit_mle(vector, x, max_steps=1)
+    many = dataclasses.replace(fit, model=vector)
     with pytest.raises(ValueError, match=r"profile: found name='weights', .* one number .* Mixture has none; use"):
         profile(many, x, "weights", [0.5])
