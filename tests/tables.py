@@ -38,13 +38,10 @@ class Row:
     kl: Callable[..., Any] | None = None
 
     def make(self, dtype: str) -> Any:
-        return self._with(self.parameters, dtype)
+        return member(self, dtype)
 
     def another(self, dtype: str) -> Any:
-        return self._with(self.other, dtype)
-
-    def _with(self, values: tuple, dtype: str) -> Any:
-        return self.family(*(v.make(dtype) if isinstance(v, Row) else jnp.asarray(v, dtype) for v in values))
+        return member(self, dtype, other=True)
 
     @property
     def scalar(self) -> bool:
@@ -56,6 +53,13 @@ class Row:
             f"{v.family.__name__}" if isinstance(v, Row) else np.array2string(np.asarray(v)) for v in self.parameters
         ]
         return f"{self.family.__name__}({','.join(' '.join(text.split()) for text in inner)})"
+
+
+@functools.cache
+def member(row: Row, dtype: str, other: bool = False) -> Any:
+    """The row's member, or the other, made once: outside jit every array takes its time."""
+    values = row.other if other else row.parameters
+    return row.family(*(v.make(dtype) if isinstance(v, Row) else jnp.asarray(v, dtype) for v in values))
 
 
 def frozen(row: Row, p: Any) -> Any:
@@ -455,17 +459,20 @@ def fitted(p: Any) -> list[bool]:
 @functools.cache
 def conditioning(row: Row) -> float:
     """What a rounding of the points, or of their logarithms, amounts to in standard deviations, in units of eps."""
+    p = row.make("float64")
+    reference = frozen(row, p) if row.scalar and row.reference else None
     if row.family is xj.Cauchy:  # which has neither mean nor variance
         mean, variance = row.parameters[0], row.parameters[1] ** 2
+    elif hasattr(reference, "var"):  # which compiles nothing
+        mean, variance = reference.mean(), reference.var()
     elif row.scalar:
         x, weights = points(row, "float64")
-        if row.make("float64").support == CIRCLE:  # π beside the median distance from the mean direction
+        if p.support == CIRCLE:  # π beside the median distance from the mean direction
             distance = np.abs(np.angle(np.exp(1j * x) * np.conj(weights @ np.exp(1j * x))))
             order = np.argsort(distance)
             return float(np.pi / distance[order][np.searchsorted(np.cumsum(weights[order]), 0.5)])
         mean, variance = weights @ x, weights @ (x - weights @ x) ** 2
     else:
-        p = row.make("float64")
         mean, variance = np.max(p.mean), np.min(p.variance)
     return float(mean / np.sqrt(variance) * (1 + abs(np.log(mean)))) if mean > 1e-9 else 0.0
 

@@ -70,8 +70,8 @@ def _holds(support: Any, x: float) -> bool:
 @functools.cache
 def members(family: type, dtype: str, other: bool = False) -> Any:
     """The rows of a family as one batch: its members, or the other members of the rows."""
-    rows = [row.another(dtype) if other else row.make(dtype) for row in MODELS if row.family is family]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+    rows = [row.another(dtype) if other else row.make(dtype) for row in rows_of(family)]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 
 # To compile every pair would take an hour. A cross-entropy is made of expectations that p knows and a formula of q, and
@@ -92,8 +92,9 @@ def known(members: Any, kinds: tuple, parameters: list[jax.Array]) -> list[jax.A
 
 
 @jax.jit
-def formula(q: Any, parts: list[jax.Array]) -> jax.Array:
-    return jax.vmap(lambda *part: -q.log_prob_of(*part))(*parts)
+def formula(models: Any, parts: list[jax.Array]) -> jax.Array:
+    """H(p, q) of a batch of models, each from what it asked."""
+    return jax.vmap(lambda q, *part: -q.log_prob_of(*part))(models, *parts)
 
 
 def kind_of(statistic: Any) -> tuple[Any, bool]:
@@ -109,59 +110,68 @@ def models(dtype: str) -> list[type]:
 
 
 @functools.cache
+def asks(row: Row, dtype: str) -> list[tuple[Any, float]]:
+    """The statistics of a model, with their parameters."""
+    statistics = row.another(dtype).statistics
+    return [(kind_of(f), 0.0 if f.parameter is None else float(f.parameter)) for f in statistics]
+
+
+@functools.cache
 def asked(dtype: str) -> dict:
     """All statistics of all models, with the parameters for which they are asked."""
     asked: dict = {}
-    for row in MODELS:
-        for statistic in row.another(dtype).statistics if row.family in models(dtype) else ():
-            parameter = 0.0 if statistic.parameter is None else float(statistic.parameter)
-            asked.setdefault(kind_of(statistic), set()).add(parameter)
-    return {key: sorted(parameters) for key, parameters in asked.items()}
+    for kind, parameter in (ask for row in MODELS if row.family in models(dtype) for ask in asks(row, dtype)):
+        asked.setdefault(kind, set()).add(parameter)
+    return {kind: sorted(parameters) for kind, parameters in asked.items()}
 
 
 @functools.cache
 def answers(family: type, dtype: str) -> dict:
     """The expectations [member, parameter] that a family knows."""
     kinds = tuple(asked(dtype))
-    found = known(members(family, dtype), kinds, [jnp.asarray(asked(dtype)[key], dtype) for key in kinds])
-    return {key: np.asarray(value) for key, value in zip(kinds, found, strict=True) if value is not None}
+    found = known(members(family, dtype), kinds, [np.asarray(asked(dtype)[kind], dtype) for kind in kinds])
+    return {kind: np.asarray(value) for kind, value in zip(kinds, found, strict=True) if value is not None}
 
 
-def parts_of(row: Row, q: Any, dtype: str) -> list | None:
-    """What q asks of p; None where p does not know it."""
-    place = [other for other in MODELS if other.family is row.family].index(row)
-    parts = []
-    for statistic in q.statistics:
-        key = kind_of(statistic)
-        if key not in answers(row.family, dtype):
-            return None
-        parameter = 0.0 if statistic.parameter is None else float(statistic.parameter)
-        parts.append(answers(row.family, dtype)[key][place, asked(dtype)[key].index(parameter)])
-    return parts
+def rows_of(family: type) -> list[Row]:
+    return [row for row in MODELS if row.family is family]
+
+
+def parts_of(row: Row, model: Row, dtype: str) -> list | None:
+    """What a model asks of the member of the row; None where it does not know it."""
+    known, place = answers(row.family, dtype), rows_of(row.family).index(row)
+    if any(kind not in known for kind, _ in asks(model, dtype)):
+        return None
+    return [known[kind][place, asked(dtype)[kind].index(parameter)] for kind, parameter in asks(model, dtype)]
 
 
 @functools.cache
 def has_closed_form(family: type, model: type) -> bool:
     """Whether H(p, q) is known for these families, wherever it is finite."""
-    p, q = FIRST[family], FIRST[model].another("float64")
+    p, q = FIRST[family], FIRST[model]
     if model not in OTHERWISE:
-        return bool(q.statistics) and parts_of(p, q, "float64") is not None
-    return all(p.make("float64").known(statistic) is not None for statistic in q.statistics)
+        return bool(q.another("float64").statistics) and parts_of(p, q, "float64") is not None
+    known = jax.eval_shape(lambda p, q: [p.known(f) for f in q.statistics], p.make("float64"), q.another("float64"))
+    return None not in known
 
 
 @over(MODELS)
 def test_closed_cross_entropies_are_those_by_points(row: Row, dtype: str) -> None:
     p, wrong = row.make(dtype), []
     for model in models(dtype):
-        others = [other.another(dtype) for other in MODELS if other.family is model]
-        parts = [parts_of(row, q, dtype) for q in others]
+        others = rows_of(model)
+        parts = [parts_of(row, other, dtype) for other in others]
         if parts[0] is None:
             continue
-        by_points = np.asarray(average(upcast(members(model, dtype, True)), *map(jnp.asarray, points(row, dtype))))
-        for q, known_parts, expected in zip(others, parts, by_points, strict=True):
+        values = formula(members(model, dtype, True), [np.stack(part) for part in zip(*parts, strict=True)])
+        by_points = average(upcast(members(model, dtype, True)), *points(row, dtype))
+        assert values.dtype == dtype
+        for other, known_parts, found, expected in zip(
+            others, parts, *(np.asarray(a, float) for a in (values, by_points)), strict=True
+        ):
+            q = other.another(dtype)
             if reaches_beyond(p, q):
                 continue
-            found = float(formula(q, [jnp.asarray(part, dtype)[None] for part in known_parts])[0])
             # the logarithm of the largest moment here is 180, and its rounding is the moment's; a kink errs by h² / 6
             kinks = not {xj.AsymmetricLaplace, xj.Laplace}.isdisjoint((model, row.family))
             allowed = (512 + 8 * conditioning(row)) * eps(dtype) + 2e-6 * kinks

@@ -32,15 +32,15 @@ def test_samples_have_the_mean_and_the_variance(row: Row) -> None:
     drawn, contained, *moments = draw(p, jax.random.key(7))
     assert contained
     sample, mean, variance = np.asarray(drawn, float), *map(np.asarray, moments)
-    x, weights = points(row, "float64") if row.scalar else (sample, np.full(n, 1 / n))
+    # a sample tells its own errors, but of values that it may not hold
+    x, weights = points(row, "float64") if row.scalar and p.support.discrete else (sample, np.full(n, 1 / n))
     if p.support == CIRCLE:  # on which they are those of the direction
         resultant = np.exp(1j * (sample - mean)).mean()
         along, across = (np.sqrt(weights @ part**2 / n) for part in (np.cos(x - mean) - 1 + variance, np.sin(x - mean)))
         assert abs(resultant.real - (1 - variance)) < 5 * along
         assert abs(resultant.imag) < 5 * across
         return
-    with np.errstate(over="ignore"):  # the fourth moment of a heavy tail may be infinite
-        fourth = np.tensordot(weights, (x - mean) ** 4, 1)
+    fourth = np.tensordot(weights, (x - mean) ** 4, 1)
     # five standard errors: one in two million
     assert np.all(np.abs(sample.mean(0) - mean) < 5 * np.sqrt(variance / n))
     if not (row.family is xj.StudentT and row.parameters[0] < 4):  # which has no fourth moment
@@ -67,7 +67,7 @@ def test_samples_of_more_numbers_than_a_table_holds() -> None:
 
 
 def test_standard_error_of_an_expectation() -> None:
-    p, q = xj.Gamma(2.5, 1.3), xj.LogNormal(0.5, 0.7)
+    p, q = xj.LogNormal(0.5, 0.3), xj.Gamma(2.5, 1.3)
     exact = xj.cross_entropy(p, q)
 
     @jax.jit
@@ -84,8 +84,13 @@ def test_standard_error_of_an_expectation() -> None:
 
 
 def test_standard_error_counts_by_weights_and_keeps_the_tree(dtype: str) -> None:
-    x, weights = jnp.asarray([1.0, 2.0, 4.0], dtype), jnp.asarray([2, 0, 3])
-    found = xj.Empirical(x, weights).standard_error(lambda x: {"x": x, "square": jnp.stack([x, x * x])})
+    x, weights = np.asarray([1.0, 2.0, 4.0], dtype), np.asarray([2, 0, 3])
+
+    @jax.jit
+    def errors(x: jax.Array, weights: jax.Array) -> dict:
+        return xj.Empirical(x, weights).standard_error(lambda x: {"x": x, "square": jnp.stack([x, x * x])})
+
+    found = errors(x, weights)
     repeated = np.asarray([1.0, 1.0, 4.0, 4.0, 4.0])
     rounding = float(8 * jnp.finfo(dtype).eps)
     assert found["x"].dtype == dtype
