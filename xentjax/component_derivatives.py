@@ -1,12 +1,12 @@
 """Derivatives of a mixture's cross-entropy by way of its components.
 
-The log-density of a component depends on its own parameters alone. So one pass over the points gives the derivatives of
-all components in the first parameter of each, another those in the second; what couples components are products of
-their scores (Louis, 1982):
+With the responsibilities rₖ, and the score sₖ and the curvature Hₖ of log weightₖ + log qₖ,
 
-    ∇² log q = Σₖ rₖ (∇² log qₖ + sₖ sₖᵀ) − s sᵀ,    s = Σₖ rₖ sₖ,
+    ∇ log q = Σₖ rₖ sₖ,    ∇² log q = Σₖ rₖ (Hₖ + (1 − rₖ) sₖ sₖᵀ) − Σ_{j ≠ k} rⱼ rₖ sⱼ sₖᵀ    (Louis, 1982).
 
-with the responsibilities rₖ and the scores sₖ of the components; and likewise in the logits of the weights.
+No component knows another's parameters, so that one pass over the points gives the derivatives of all components in
+the first parameter of each, another those in the second. The logit of its weight is a parameter of a component as well,
+but for the constant log Σ exp(logits).
 """
 
 from collections.abc import Callable
@@ -17,69 +17,66 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax.models.mixture import Mixture
+from xentjax.parameters import places
 from xentjax.sources import Empirical, check_terms
 
 # Points per block: the second derivatives of all components should stay in the second-level cache.
 BLOCK = 1024
 
-# Of components with more parameters than this all second derivatives at each point cost more than those of the sum.
+# Components with more parameters are differentiated together with the rest: their second derivatives at each point,
+# a square of this number, would take longer.
 WIDEST = 6
 
 
 class ByComponents:
-    """The derivatives of a mixture's cross-entropy at a point whose coordinates have names.
-
-    The coordinates of the components are taken in turns: the first of each component, the second of each, ... Where a
-    component has fewer than another, a place stands empty.
-    """
+    """The derivatives of a mixture's cross-entropy at a point whose coordinates have names."""
 
     def __init__(
         self, constrain: Callable[[Any], Any], source: Empirical, point: Array, unravel: Callable, turns: np.ndarray
     ) -> None:
         self.constrain, self.source, self.point, self.unravel = constrain, source, point, unravel
-        self.turns = turns  # [t, k] places among the coordinates [m], −1 where there is none
-        self.of_weights = np.setdiff1d(np.arange(point.size), turns)
+        self.turns = turns  # see `turns_of`
 
     def second_order(self) -> tuple[Array, Array, Array]:
         """Value, gradient [m] and Hessian [m, m]."""
         sums = self.source.reduce(self._of_block, BLOCK)
         value, gradient, hessian = jax.tree.map(lambda leaf: -leaf / self.source.total.astype(leaf.dtype), sums)
-        found = np.concatenate([self.of_weights, self.turns.ravel()])
+        found = self.turns.ravel()
         order = np.argsort(found)[np.sum(found < 0) :]
         return value, gradient[order], hessian[order][:, order]
 
     def _of_block(self, points: Any, counts: Array) -> tuple[Array, Array, Array]:
-        """Σ log q over the points of a block, its gradient and Hessian, in the weights and then turn by turn."""
+        """Σ log q over the points of a block, its gradient and Hessian, in the coordinates of the turns [t k]."""
         weights = self.constrain(self.unravel(self.point)).weights
-        log_probs, log_prob, scores, bends = self._of_components(points)
-        # a point of weight 0 is removed, even where the model excludes it
+        log_probs, log_prob, scores, curvatures = self._of_components(points)
         counts = counts.astype(log_prob.dtype)
+        # a point of weight 0 is removed, even where the model excludes it
         value = jnp.sum(jnp.where(counts == 0, 0.0, counts * log_prob))
-        used = (counts != 0) & (log_prob > -jnp.inf)
+        possible = log_prob > -jnp.inf
+        counts = jnp.where(possible, counts, 0.0)
         shares = jnp.exp(jnp.log(weights)[:, None] + log_probs - log_prob[None, :])
-        shares = jnp.where(used[None, :], shares, 0.0)  # [k, n]
-        counted = counts[None, :] * shares
+        shares = jnp.where(possible[None, :], shares, 0.0)  # rₖ [k, n]
+        unlike = 1 - jnp.eye(weights.size, dtype=weights.dtype)
+        counted, others = counts[None, :] * shares, unlike @ shares  # without the cancellation of 1 − rₖ
 
-        turn, component = np.indices(self.turns.shape).reshape(2, -1)
-        scores = scores.reshape(-1, *counts.shape)  # [t k, n]
-        parts = jnp.tile(shares, (len(self.turns), 1)) * scores
-        bends = jnp.einsum("kn,ijkn->ijk", counted, bends)[turn[:, None], turn[None, :], component[:, None]]
-        same = component[:, None] == component[None, :]
-        within = jnp.where(same, (counts[None, :] * parts) @ scores.T + bends, 0.0)
+        squares = jnp.einsum("ikn,jkn->ijk", (counted * others)[None] * scores, scores)
+        bends = jnp.pad(jnp.einsum("kn,ijkn->ijk", counted, curvatures), ((1, 0), (1, 0), (0, 0)))
+        parts = shares[None] * scores
+        products = jnp.einsum("ikn,jln->ikjl", counts[None, None, :] * parts, parts)
+        hessian = jnp.where(unlike[None, :, None, :] > 0, -products, jnp.swapaxes(squares + bends, 1, 2)[..., None])
 
-        # in the logits of the weights, up to that of the last, the score of component k is eₖ − weights
-        first, masses = weights[: self.of_weights.size], counted.sum(1)
-        logits = jnp.eye(weights.size, first.size, dtype=weights.dtype) - first[None, :]  # [k, p]
-        slopes = jnp.concatenate([shares[: first.size] - first[:, None], parts])
-        gradient = slopes @ counts
-        between = logits[component].T * gradient[None, first.size :]
-        of_weights = (masses[:, None] * logits).T @ logits - masses.sum() * first[:, None] * logits[: first.size]
-        linear = jnp.block([[of_weights, between], [between.T, within]])
-        return value, gradient, linear - (counts[None, :] * slopes) @ slopes.T
+        # the constant log Σ exp(logits of the weights), whose turn is the first
+        total = jnp.sum(counts)
+        first = np.arange(len(self.turns)) == 0
+        constant = total * (jnp.diag(weights) - weights[:, None] * weights[None, :])
+        hessian -= jnp.where((first[:, None] & first[None, :])[:, None, :, None], constant[None, :, None, :], 0.0)
+        gradient = parts @ counts - jnp.where(first[:, None], total * weights[None, :], 0.0)
+        return value, gradient.ravel(), hessian.reshape(gradient.size, -1)
 
     def _of_components(self, points: Any) -> tuple[Array, Array, Array, Array]:
-        """log qₖ [k, n], log q [n], and the first [t, k, n] and second derivatives [t, t, k, n] of log qₖ."""
-        moves = (self.turns[:, :, None] == np.arange(self.point.size)).any(1).astype(self.point.dtype)  # [t, m]
+        """log qₖ [k, n], log q [n], the scores [t, k, n], and the curvatures without the first turn."""
+        moves = (self.turns[1:, :, None] == np.arange(self.point.size)).any(1).astype(self.point.dtype)  # [t - 1, m]
 
         def each(point: Array) -> tuple[Array, Array]:
             mixture = self.constrain(self.unravel(point))
@@ -87,38 +84,42 @@ class ByComponents:
             check_terms(log_prob)
             return jnp.concatenate(log_probs), log_prob
 
-        def scores(point: Array) -> tuple[Array, tuple]:
+        def slopes(point: Array) -> tuple[Array, tuple]:
             log_probs, push, log_prob = jax.linearize(each, point, has_aux=True)
             found = jax.vmap(push)(moves)
-            return found, (log_probs, log_prob, found)
+            return found, (log_probs, log_prob, jnp.concatenate([jnp.ones_like(log_probs)[None], found]))
 
-        _, push, found = jax.linearize(scores, self.point, has_aux=True)
+        _, push, found = jax.linearize(slopes, self.point, has_aux=True)
         return *found, jax.vmap(push)(moves)
 
 
 def turns_of(model: Any, free: Any) -> np.ndarray | None:
-    """Where the coordinates of a mixture's components are among all [m]: [t, k], turn by turn.
+    """The places [t, k] among all coordinates [m] of a mixture's, turn by turn; −1 where there is none.
 
-    None for a model that is no mixture, whose components are too wide, or share coordinates.
+    In the first turn are the logits of the components' weights, of which the last has none, in the second the first
+    parameter of each component, and so on. None for what is no mixture, and for components with more than `WIDEST`
+    parameters or without any.
     """
-    if not (hasattr(model, "log_probs") and isinstance(free, dict)):
+    # what has a density of its own is more than its components
+    if not (isinstance(model, Mixture) and type(model).log_prob is Mixture.log_prob and isinstance(free, dict)):
         return None
-    own: list[list[int]] = [[] for _ in model.weights]
-    start = 0
-    for name in sorted(free):  # the order of `ravel_pytree`
-        found = start + np.arange(np.size(free[name])).reshape(np.shape(free[name]))
-        start += found.size
-        _, _, rest = name.partition(".")
-        if name == "weights":
-            continue
-        if isinstance(model.components, tuple):
-            own[int(rest.partition(".")[0])].extend(found.ravel())
-        elif found.shape[:1] == model.weights.shape:
-            for places, mine in zip(own, found, strict=True):
-                places.extend(mine.ravel())
-        else:
+    k = model.weights.shape[0]
+    if isinstance(model.components, tuple) and len(model.components) != k:  # which is an error
+        return None
+    weights = np.full(k, -1)
+    own: list[list[int]] = [[] for _ in range(k)]
+    for name, found in places(free).items():
+        field, _, rest = name.partition(".")
+        if field == "weights":
+            weights[: found.size] = found
+        elif field != "components":
             return None
+        elif isinstance(model.components, tuple):
+            own[int(rest.partition(".")[0])].extend(found.ravel())
+        else:
+            for entries, mine in zip(own, found, strict=True):
+                entries.extend(mine.ravel())
     widest = max(map(len, own))
     if not 0 < widest <= WIDEST:
         return None
-    return np.array([places + [-1] * (widest - len(places)) for places in own]).T
+    return np.array([weights, *np.array([entries + [-1] * (widest - len(entries)) for entries in own]).T])

@@ -16,7 +16,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax.certificates import Certificate, symmetric_eigen
-from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, uncentred, unconstrain
+from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, places, uncentred, unconstrain
 from xentjax.statuses import Status
 
 
@@ -39,8 +39,8 @@ def diagnose(
     leaves = {leaf.name: leaf for leaf in named_leaves(found)}
     best = best._replace(full=_uncentred_step(found, free, best))
 
-    def of_each(property_of: Callable[[NamedLeaf], bool]) -> Array:
-        return ravel_pytree({name: jnp.full(jnp.shape(u), property_of(leaves[name])) for name, u in free.items()})[0]
+    def of_each(property_of: Callable[[NamedLeaf], bool]) -> np.ndarray:
+        return np.concatenate([np.full(found.size, property_of(leaves[name])) for name, found in places(free).items()])
 
     relative = of_each(lambda leaf: leaf.support.relative)
     endless_down, endless_up = of_each(lambda leaf: _endless(leaf, 0)), of_each(lambda leaf: _endless(leaf, 1))
@@ -100,7 +100,7 @@ def _vanishing(best: Certificate) -> Array:
 
 
 def _still_moving(
-    best: Certificate, relative: Array, settled: Array, vanishing: Array, tol: Array
+    best: Certificate, relative: np.ndarray, settled: Array, vanishing: Array, tol: Array
 ) -> tuple[Array, Array]:
     """Whether the last steps did not square the gap, and the coordinates [m] that they still moved."""
     slow = (settled & (best.gap > 0.01 * tol)) | vanishing
@@ -121,7 +121,7 @@ def _endless(leaf: NamedLeaf, side: int) -> bool:
     return math.isinf(leaf.support.high if side else leaf.support.low)
 
 
-def _flat(hessian: Array, relative: Array) -> tuple[Array, Array]:
+def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array]:
     """The coordinates [m] with a part in a direction whose curvature is rounding, and whether another is negative.
 
     Past 64 coordinates `undetermined` tells.
@@ -138,11 +138,9 @@ def _flat(hessian: Array, relative: Array) -> tuple[Array, Array]:
 
 def in_words(model: Any, fixed: Collection[str], status: int, going: np.ndarray) -> str:
     """Where the coordinates [m] of a model were going: "df → ∞, scale → 0"; of a flat fit the names alone."""
-    leaves, words, at = {leaf.name: leaf for leaf in named_leaves(model)}, [], 0
-    free, _ = unconstrain(model, fixed)
-    for name in sorted(free):  # the order of `ravel_pytree`
-        support, shape = leaves[name].support, np.shape(free[name])
-        part = going[at : (at := at + math.prod(shape))].reshape(shape)
+    leaves, words = {leaf.name: leaf for leaf in named_leaves(model)}, []
+    for name, found in places(unconstrain(model, fixed)[0]).items():
+        support, part = leaves[name].support, going[found]
         if support.ndim:
             moved = [(name, "an end")] if part.any() else []
         else:

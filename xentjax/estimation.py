@@ -240,9 +240,9 @@ def _fit(
     check_names("fit", model, names)
     if hasattr(model, "check_held"):
         model.check_held(names)
-    model = _settle(model, source, held, names)
+    model, exact = _settle(model, source, held, names)
     never_fitted = (leaf.name for leaf in named_leaves(model) if leaf.is_parameter and leaf.support.free is None)
-    asked, names = names, tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
+    names = tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
 
     def objective(arguments: tuple) -> Callable:
         model, source = arguments
@@ -283,8 +283,8 @@ def _fit(
     if log_prior is not None:
         value = value + log_prior(found) / source.total.astype(value.dtype)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
-    ending = status, steps, curvature, total, going, agreed
-    return Fit(found, value, best.gap, *ending, names, asked, num_starts, log_prior)
+    ending, ends = (status, steps, curvature, total, going, agreed), tuple(name for name in names if name in exact)
+    return Fit(found, value, best.gap, *ending, names, ends, num_starts, log_prior)
 
 
 def _with_kinks(found: Any, model: Any, source: Any, names: tuple) -> Any:
@@ -295,18 +295,22 @@ def _with_kinks(found: Any, model: Any, source: Any, names: tuple) -> Any:
     return replace_leaves(found, leaves) if moved else found
 
 
-def _settle(model: Any, source: Any, held: dict, names: tuple) -> Any:
-    """The model with the held values, and those that data give at once, in place; in the precision of the data."""
+def _settle(model: Any, source: Any, held: dict, names: tuple) -> tuple[Any, tuple[str, ...]]:
+    """The model with the held values, and those that single observations give, in place; and the names of the latter.
+
+    All in the precision of the data.
+    """
     leaves = named_leaves(model)
     values = [leaf.value for leaf in leaves]
     floats = [a for a in jax.tree.leaves(source) if jnp.issubdtype(jnp.result_type(a), jnp.floating)]
     parameters = [leaf.value for leaf in leaves if leaf.is_parameter]
     dtype = jnp.result_type(*(a.dtype for a in floats)) if floats else jnp.result_type(float, *parameters)
     exact = model.order_statistics(source) if hasattr(model, "order_statistics") else {}
-    given = {name: value for name, value in exact.items() if name not in names} | held
+    exact = {name: value for name, value in exact.items() if name not in names}
+    given = exact | held
     for i, leaf in enumerate(leaves):
         if leaf.is_parameter:
             values[i] = jnp.asarray(leaf.value, dtype)
         if leaf.name in given:
             values[i] = jnp.broadcast_to(jnp.asarray(given[leaf.name], dtype), jnp.shape(leaf.value))
-    return replace_leaves(model, values)
+    return replace_leaves(model, values), tuple(exact)

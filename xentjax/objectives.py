@@ -97,10 +97,9 @@ class PointObjective:
 
     def second_order(self, point: Array, unravel: Callable[[Array], Any]) -> tuple[Array, Array, Array]:
         """Value, gradient [m] and Hessian [m, m]: each block's sum is differentiated, never a single point's term."""
-        for way in (self._predictors, self._components):
-            known = way(point, unravel)
-            if known is not None:
-                return known.second_order()
+        known = self._predictors(point, unravel) or self._components(point, unravel)
+        if known is not None:
+            return known.second_order()
         size = point.shape[0]
         derive = _entry_by_entry if size in WRITTEN_OUT else _side_by_side
 

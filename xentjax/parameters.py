@@ -128,7 +128,7 @@ def declared(model: Any, path: tuple) -> tuple[str, Support | None, bool]:
     """The name of the leaf at a path, its innermost declared support, and whether it may be a parameter."""
     found, node, named, counts = None, model, [], True
     for depth, key in enumerate(path):
-        name, fields = getattr(key, "name", None), _fields(type(node))  # type: ignore[arg-type]
+        name, fields = getattr(key, "name", None), _fields(node)
         metadata: Mapping = fields[name].metadata if name in fields else {}
         found = metadata.get("support", found)
         named += [] if metadata.get("unnamed") else [key]
@@ -144,9 +144,8 @@ def _name(path: Sequence) -> str:
     return jax.tree_util.keystr(tuple(path), simple=True, separator=".")
 
 
-@functools.cache
-def _fields(kind: type) -> dict[str, dataclasses.Field]:
-    return {field.name: field for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
+def _fields(node: Any) -> dict[str, dataclasses.Field]:
+    return {field.name: field for field in dataclasses.fields(node)} if dataclasses.is_dataclass(node) else {}
 
 
 def _item(node: Any, key: Any) -> Any:
@@ -265,10 +264,18 @@ def uncentred(model: Any, fixed: Collection[str]) -> dict[str, Array] | None:
     return None if moved is model else _freed(named_leaves(moved), fixed)
 
 
+def places(free: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The places of the entries of each parameter among all coordinates [m], in the order of `ravel_pytree`."""
+    shapes = {name: np.shape(free[name]) for name in sorted(free)}
+    ends = np.cumsum([0, *(math.prod(shape) for shape in shapes.values())])
+    spans = zip(shapes.items(), ends[:-1], ends[1:], strict=True)
+    return {name: np.arange(start, end).reshape(shape) for (name, shape), start, end in spans}
+
+
 def _in_coordinates(model: Any, fixed: Collection[str], way: str) -> Any:
     """The model with the coordinates of each part that knows better ones than its own numbers, or back again."""
 
-    def moved(part: Any, prefix: str) -> Any:
+    def moved(prefix: str, part: Any) -> Any:
         return getattr(part, way)({name.removeprefix(prefix) for name in fixed if name.startswith(prefix)})
 
     return _with_parts(model, way, moved)
@@ -277,14 +284,14 @@ def _in_coordinates(model: Any, fixed: Collection[str], way: str) -> Any:
 def in_own_units(model: Any, name: str) -> Any:
     """The model, in the part of which with this parameter each number is its own coordinate, up to its support."""
 
-    def moved(part: Any, prefix: str) -> Any:
+    def moved(prefix: str, part: Any) -> Any:
         return part.in_own_units() if name.startswith(prefix) else part
 
     return _with_parts(model, "in_own_units", moved)
 
 
-def _with_parts(model: Any, method: str, change: Callable[[Any, str], Any]) -> Any:
-    """The model with each part that has a method in place of change(part, what the names in it begin with)."""
+def _with_parts(model: Any, method: str, change: Callable[[str, Any], Any]) -> Any:
+    """The model with change(what the names in it begin with, part) in place of each part that has a method."""
 
     def has(node: Any) -> bool:
         return hasattr(node, method)
@@ -293,8 +300,27 @@ def _with_parts(model: Any, method: str, change: Callable[[Any, str], Any]) -> A
     if not any(has(part) for _, part in parts):
         return model
     prefixes = [declared(model, path)[0] + "." if path else "" for path, _ in parts]
-    changed = [change(part, prefix) if has(part) else part for (_, part), prefix in zip(parts, prefixes, strict=True)]
-    return jax.tree_util.tree_unflatten(structure, changed)
+
+    def changed(path: tuple, part: Any, prefix: str) -> Any:
+        one: Callable[[Any], Any] = functools.partial(change, prefix)
+        for _ in range(_lanes(model, path)):
+            one = jax.vmap(one)
+        return one(part)
+
+    found = [
+        changed(path, part, prefix) if has(part) else part for (path, part), prefix in zip(parts, prefixes, strict=True)
+    ]
+    return jax.tree_util.tree_unflatten(structure, found)
+
+
+def _lanes(model: Any, path: tuple) -> int:
+    """How many leading axes the part at a path has, as each component of a mixture is a lane."""
+    node, count = model, 0
+    for key in path:
+        name = getattr(key, "name", None)
+        count += name in getattr(node, "batched", ())
+        node = getattr(node, str(name)) if name in _fields(node) else _item(node, key)
+    return count
 
 
 def inside(model: Any) -> Array:

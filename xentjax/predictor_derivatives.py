@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax.parameters import places
 from xentjax.sources import Empirical, numbers_per_point
 
 # The rows of a block, their designs and the products with weights should stay in the second-level cache.
@@ -160,19 +161,19 @@ class ByPredictors:
 
 def _parts(model: Any, free: dict[str, Array], x: Any) -> list[_Part]:
     """The predictors of which a coefficient is free, in the order of the model, and then the constants."""
-    shapes = {key: jnp.shape(free[key]) for key in sorted(free)}  # the order of `ravel_pytree`
-    places = _split(np.arange(sum(int(np.prod(shape)) for shape in shapes.values())), shapes)
+    place = places(free)
+    shapes = {key: found.shape for key, found in place.items()}
     parts = []
     for name, predictor in model.predictors.items():
         own = {key: shapes.pop(key) for key in list(shapes) if key.startswith(f"{name}.")}
         if own:
             size, copied = predictor(x).size, jnp.shape(predictor(x)) if predictor.has_own_coefficients(x) else ()
             copies = int(np.prod(copied))
-            columns = np.concatenate([places[key].reshape(copies, -1) for key in own], 1)
+            columns = np.concatenate([place[key].reshape(copies, -1) for key in own], 1)
             one = {key: shape[len(copied) :] for key, shape in own.items()}
             parts.append(_Part(name, one, columns, size // copies))
     if shapes:
-        parts.append(_Part("", shapes, np.concatenate([places[key].reshape(-1, 1) for key in shapes]), 1))
+        parts.append(_Part("", shapes, np.concatenate([place[key].reshape(-1, 1) for key in shapes]), 1))
     return parts
 
 

@@ -79,8 +79,7 @@ def record(cls: type[Instance]) -> type[Instance]:
     keys = [jax.tree_util.GetAttrKey(name) for name in leaves]
 
     def flatten(instance: Any) -> tuple:
-        values = instance.__dict__
-        return [values[name] for name in leaves], tuple([values[name] for name in structure])
+        return [getattr(instance, name) for name in leaves], tuple([getattr(instance, name) for name in structure])
 
     def flatten_with_keys(instance: Any) -> tuple:
         children, aux = flatten(instance)
@@ -88,8 +87,8 @@ def record(cls: type[Instance]) -> type[Instance]:
 
     def unflatten(aux: tuple, children: Any) -> Any:
         instance = object.__new__(cls)
-        instance.__dict__.update(zip(leaves, children, strict=True))  # a frozen one is set up in no other way
-        instance.__dict__.update(zip(structure, aux, strict=True))
+        for name, value in [*zip(leaves, children, strict=True), *zip(structure, aux, strict=True)]:
+            object.__setattr__(instance, name, value)
         return instance
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)

@@ -101,9 +101,7 @@ class Minimum(_Outcome):
       hessian: the Hessian [m, m] in the unconstrained coordinates, or None past 64 of them.
       going: where the unconstrained coordinates [m] were going if no minimum lies inside: 1 up, −1 down, 0 nowhere;
         the coordinates that are not determined, if the status is FLAT.
-      fixed: names of the parameters that have no coordinate: those that were held, those that are never fitted, as a
-        number of trials, and those that single observations give, as the ends of a support.
-      held: those of them that the call asked to hold.
+      fixed: names of the parameters that were held.
     """
 
     params: Any
@@ -145,8 +143,8 @@ class Fit(_Outcome):
         the coordinates that are not determined, if the status is FLAT.
       agreed: of several starts, how many ended as low as this one; None of a single one.
       fixed: names of the parameters that have no coordinate: those that were held, those that are never fitted, as a
-        number of trials, and those that single observations give, as the ends of a support.
-      held: those of them that the call asked to hold.
+        number of trials, and the ends.
+      ends: those of them that single observations gave, as the ends of a support.
       num_starts: how many there were.
       log_prior: the other term of the objective of `fit_map`.
     """
@@ -161,7 +159,7 @@ class Fit(_Outcome):
     going: Array
     agreed: Any = None
     fixed: tuple[str, ...] = static(())
-    held: tuple[str, ...] = static(())
+    ends: tuple[str, ...] = static(())
     num_starts: int = static(1)
     log_prior: Any = static(None)
     _unit = " nats per observation"
@@ -260,7 +258,7 @@ class Fit(_Outcome):
 
         def remark(k: int, name: str, index: tuple) -> str:
             if name in self.fixed:
-                return " (from single observations)" if name in moving_ends(self) else " (held)"
+                return " (from single observations)" if name in self.ends else " (held)"
             return f" ± {np.asarray(errors[k].value)[index]:.3g}" if with_errors else ""
 
         heading = f"Fit of {type(self.model).__name__} to {of}: {ending}"
@@ -268,11 +266,6 @@ class Fit(_Outcome):
         if self.agreed is not None:
             lines.append(f"  {int(self.agreed)} of {self.num_starts} starts ended there")
         return "\n".join(lines)
-
-
-def moving_ends(fit: Fit) -> tuple[str, ...]:
-    """The names of the ends and corners that a fit took from single observations, as it did not hold them."""
-    return tuple(name for name in getattr(fit.model, "edges", ()) if name not in fit.held)
 
 
 def _lines(model: Any, remark: Callable[[int, str, tuple], str]) -> list[str]:

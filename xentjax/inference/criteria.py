@@ -17,7 +17,6 @@ from xentjax.inference.influence import by_case, check_cases
 from xentjax.inference.matrices import bread_and_meat
 from xentjax.inference.observations import compiled, known, num_coordinates, observed_several
 from xentjax.parameters import named_leaves
-from xentjax.results import moving_ends
 from xentjax.sources import Empirical, check_key, num_points
 
 
@@ -33,7 +32,7 @@ def num_parameters(fit: Any) -> int:
 
     See also: the `df` of R's `logLik`.
     """
-    ends = [leaf.value for leaf in named_leaves(fit.model) if leaf.name in moving_ends(fit)]
+    ends = [leaf.value for leaf in named_leaves(fit.model) if leaf.name in fit.ends]
     numbers = num_coordinates(fit.model, fit.fixed) + sum(map(jnp.size, ends))
     return numbers // max(1, jnp.size(fit.status))  # a batch of fits has one number in common
 
@@ -242,10 +241,10 @@ def _cross_validation(fit: Any, source: Empirical, key: Array, folds: int) -> tu
     n = num_points(source.data)
     own = jnp.ones(n, fit.cross_entropy.dtype) if source.weights is None else source.weights
     fold = jax.random.permutation(key, n) % folds
-    counted = source.counted().data
+    counted, held = source.counted().data, [name for name in fit.fixed if name not in fit.ends]
 
     def predict(k: Array) -> tuple[Any, Array]:
-        trained = fit_mle(fit.model, source.data, weights=jnp.where(fold == k, 0.0, own), fixed=fit.held)
+        trained = fit_mle(fit.model, source.data, weights=jnp.where(fold == k, 0.0, own), fixed=held)
         losses = -jax.vmap(trained.model.log_prob)(counted)
         return trained, jnp.sum(jnp.where((fold == k) & (own > 0), own.astype(losses.dtype) * losses, 0.0))
 

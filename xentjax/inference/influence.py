@@ -18,7 +18,6 @@ from xentjax.inference.observations import (
     observed_several,
 )
 from xentjax.parameters import named_leaves, replace_leaves
-from xentjax.results import moving_ends
 from xentjax.sources import Empirical, num_points
 
 # points whose Hessians are held at once
@@ -124,12 +123,13 @@ def _case_deletion(fit: Any, source: Empirical) -> Any:
 
 
 def check_cases(caller: str, fit: Any) -> None:
-    """An error for a fit without a curvature matrix, or with ends or corners that jump without a single observation."""
+    """An error for a fit without a curvature matrix, or with ends that would jump if one observation were left out."""
     curvature_of(caller, fit)
-    if ends := moving_ends(fit):
+    if fit.ends:
         raise ValueError(
-            f"{caller}: found {type(fit.model).__name__}, whose {', '.join(ends)} single observations give and which "
-            "jumps without them, but a fit that moves smoothly is needed; use cross_validation, which refits."
+            f"{caller}: found that {' and '.join(fit.ends)} of {type(fit.model).__name__} come from single "
+            "observations, and jump where these are left out, but a fit that moves smoothly is needed; use "
+            "cross_validation, which refits."
         )
 
 

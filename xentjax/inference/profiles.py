@@ -309,7 +309,7 @@ def _named(caller: str, fit: Fit, name: str) -> tuple[Any, int]:
     curvature_of(caller, fit)
     free = jax.eval_shape(lambda model: unconstrain(model, fit.fixed)[0], fit.model)
     supports = {leaf.name: leaf.support for leaf in named_leaves(fit.model) if jnp.ndim(leaf.value) == 0}
-    if name in getattr(fit.model, "edges", ()):
+    if name in fit.ends:
         raise ValueError(
             f"{caller}: found name={name!r}, which {type(fit.model).__name__} takes from single observations, so that "
             "its likelihood has a corner there, but a parameter at a smooth maximum is needed; use inference.bootstrap."

@@ -259,7 +259,7 @@ def _settled(fit: Fit, source: Empirical) -> Any:
     """The model with what the data give at once: ends of the support, and medians in which the likelihood has kinks."""
     model = fit.model
     exact = model.order_statistics(source) if hasattr(model, "order_statistics") else {}
-    moved = {name: value for name, value in exact.items() if name not in fit.held}
+    moved = {name: value for name, value in exact.items() if name in fit.ends or name not in fit.fixed}
     return replace_leaves(model, [moved.get(leaf.name, leaf.value) for leaf in named_leaves(model)])
 
 

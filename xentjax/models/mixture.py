@@ -62,6 +62,11 @@ class Mixture(Family):
             return _widest(tuple(component.support for component in self.components))
         return self.components.support
 
+    @property
+    def batched(self) -> tuple[str, ...]:
+        """The fields whose parts have a leading axis, as in them each component is a lane."""
+        return () if isinstance(self.components, tuple) else ("components",)
+
     def _checked(self) -> Any:
         """The components: one model whose every parameter has one value for each weight, or a model for each."""
         k, components = jnp.shape(self.weights), self.components
