@@ -97,6 +97,30 @@ def test_of_an_array_of_points(mixture) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-14)  # a rounding or two
 
 
+LINE = xj.Regression(xj.Normal, loc=xj.Linear())
+
+
+@pytest.mark.parametrize("components", [LINE, (LINE, LINE)], ids=["a batch", "a tuple"])
+def test_two_lines_are_told_apart(components) -> None:
+    rng = np.random.default_rng(0)
+    x, first = 5.0 + 2.0 * rng.normal(size=200), rng.uniform(size=200) < 0.4
+    y = np.where(first, 2.0 - x, 2.0 * x - 1.0) + 0.5 * rng.normal(size=200)
+    fit = xj.fit_mle(xj.Mixture(HALVES, components), (x, y)).check()
+    found = np.sort(np.asarray(jax.jit(jax.vmap(lambda x: means(fit.model, x)))(np.array([0.0, 5.0]))))
+    # the means at 0 and 5, to five standard errors of some 0.15 and 0.05
+    np.testing.assert_allclose(found, [[-1.0, 2.0], [-3.0, 9.0]], atol=0.75)
+    # where responsibilities are 0 and 1 each line is the least squares of its own
+    by_line = [np.polyfit(x[own], y[own], 1) for own in (first, ~first)]
+    np.testing.assert_allclose(found[1], np.sort([np.polyval(line, 5.0) for line in by_line]), atol=0.1)
+
+
+def means(mixture, x):
+    """The means of the components at a covariate."""
+    if isinstance(mixture.components, tuple):
+        return jnp.stack([part.at(x).loc for part in mixture.components])
+    return jax.vmap(lambda part: part.at(x).loc)(mixture.components)
+
+
 # Starts
 
 

@@ -53,10 +53,8 @@ class ByComponents:
         counts = counts.astype(log_prob.dtype)
         # a point of weight 0 is removed, even where the model excludes it
         value = jnp.sum(jnp.where(counts == 0, 0.0, counts * log_prob))
-        possible = log_prob > -jnp.inf
-        counts = jnp.where(possible, counts, 0.0)
-        shares = jnp.exp(jnp.log(weights)[:, None] + log_probs - log_prob[None, :])
-        shares = jnp.where(possible[None, :], shares, 0.0)  # rₖ [k, n]
+        possible = jnp.where(log_prob > -jnp.inf, log_prob, jnp.inf)
+        shares = jnp.exp(jnp.log(weights)[:, None] + log_probs - possible[None, :])  # rₖ [k, n]
         unlike = 1 - jnp.eye(weights.size, dtype=weights.dtype)
         counted, others = counts[None, :] * shares, unlike @ shares  # without the cancellation of 1 − rₖ
 

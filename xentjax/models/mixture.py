@@ -160,9 +160,10 @@ class Mixture(Family):
         return each, _log_sum(tuple(weights[:, None]), each)
 
     def responsibilities(self, x: Any) -> Array:
-        """P(component k | x) = weightsₖ qₖ(x) / q(x) [k], for one point: which component it came from.
+        """P(component k | x) = weightsₖ qₖ(x) / q(x) [k]: which component a point came from.
 
-        0 for a component of weight 0; NaN at a point that every component excludes.
+        0 for a component of weight 0; NaN at a point that every component excludes. Of an array of numbers [...] it is
+        [..., k]; over vectors and pairs `jax.vmap` maps.
 
         >>> import jax.numpy as jnp
         >>> import xentjax as xj
@@ -170,7 +171,7 @@ class Mixture(Family):
         >>> p.responsibilities(1.0).round(4).tolist()
         [0.1192, 0.8808]
 
-        See also: `sklearn.mixture.GaussianMixture.predict_proba`, for many points at once; here `jax.vmap` maps.
+        See also: `sklearn.mixture.GaussianMixture.predict_proba`.
         """
         return jnp.exp(self.log_responsibilities(x))
 
