@@ -228,7 +228,7 @@ def test_ends_count_unless_they_were_held():
     free, held = xj.fit_mle(xj.Uniform, x), xj.fit_mle(xj.Uniform, x, fixed={"low": 0.0})
     assert [inference.num_parameters(fit) for fit in (free, held)] == [2, 1]
     assert ["(held)" in line for line in str(held).splitlines()[1:3]] == [True, False]
-    with pytest.raises(ValueError, match=r"tic: found that high of Uniform come from single .*cross_validation"):
+    with pytest.raises(ValueError, match=r"tic: found a Uniform with high from single .*cross_validation"):
         inference.tic(held, x)
 
 

@@ -116,9 +116,29 @@ def test_two_lines_are_told_apart(components) -> None:
 
 def means(mixture, x):
     """The means of the components at a covariate."""
-    if isinstance(mixture.components, tuple):
-        return jnp.stack([part.at(x).loc for part in mixture.components])
-    return jax.vmap(lambda part: part.at(x).loc)(mixture.components)
+    found = mixture.at(x).components
+    return jnp.stack([part.loc for part in found]) if isinstance(found, tuple) else found.loc
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ({"weights": [0.5, 0.6]}, r"found fixed=\{'weights': \[0.5 0.6\]\}, but .* that sum to 1 is needed"),
+        ({"components.scale": -1.0}, r"found fixed=\{'components.scale': .*\}, but a finite number > 0 is needed"),
+        ({"components.loc": [1.0, 2.0, 3.0]}, r"found fixed=\{'components.loc': ...\} of shape \(3,\), but \(2,\) is"),
+    ],
+)
+def test_what_is_held_of_an_open_start_is_checked(held, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        xj.fit_mle(xj.Mixture(HALVES, xj.Normal), WAITING, fixed=held)
+
+
+def test_a_missing_value_that_no_component_looks_at_does_no_harm() -> None:
+    line = xj.Regression(xj.Normal, loc=xj.Linear(["x"]))
+    x, y = np.linspace(0.0, 1.0, 40), np.where(np.arange(40) % 2, 5.0, -5.0) + np.cos(np.arange(40.0))
+    columns = {"x": x, "unused": np.full(40, np.nan)}
+    for components in (line, (line, line)):
+        assert xj.fit_mle(xj.Mixture(HALVES, components), (columns, y)).converged
 
 
 # Starts

@@ -175,7 +175,7 @@ def test_what_a_corner_cannot_be_asked():
         xj.fit_map(MODEL, (X, Y), nearly_flat)
     with pytest.raises(ValueError, match="fit_mle: found no corner of the likelihood of Regression"):
         xj.fit_mle(MODEL, (X | {"twice": 2.0 * X["a"]}, Y))
-    with pytest.raises(ValueError, match=r"found that loc\.a and loc\.intercept of Regression"):
+    with pytest.raises(ValueError, match=r"found a Regression with loc\.a and loc\.intercept from single"):
         xj.inference.leave_one_out(fitted(MODEL, X, Y), (X, Y))
     held = xj.fit_mle(MODEL, (X, Y), fixed={"loc.a": 1.0, "loc.intercept": 0.5}).check()
     assert slope(held) == 1.0

@@ -18,6 +18,7 @@ from xentjax._numerics import as_float
 from xentjax.families.family import Family
 from xentjax.information import probabilities
 from xentjax.minimization import check_limits
+from xentjax.models.mixture import Mixture
 from xentjax.models.regression import Regression
 from xentjax.models.starts import is_open
 from xentjax.parameters import check_names, named_leaves, passed
@@ -267,10 +268,17 @@ def good_points(model: Any, data: Any) -> Array:
     support = support_of(model)
     if support is not None:
         return support.contains(data)
-    seen = model.seen(data) if isinstance(model, Regression) else data
-    floats = [leaf for leaf in jax.tree.leaves(seen) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    floats = [leaf for leaf in jax.tree.leaves(_seen(model, data)) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     missing = [jnp.isnan(leaf).reshape(leaf.shape[0], -1).any(-1) for leaf in floats]
     return ~jnp.any(jnp.stack(missing), 0) if missing else jnp.ones(num_points(data), bool)
+
+
+def _seen(model: Any, data: Any) -> Any:
+    """What a regression, or each of a mixture of them, looks at of the data."""
+    if isinstance(model, Mixture):
+        parts = model.components if isinstance(model.components, tuple) else (model.components,)
+        return [_seen(part, data) for part in parts]
+    return model.seen(data) if isinstance(model, Regression) else data
 
 
 def constant(model: Any, source: Any, num_free: int) -> Array:

@@ -101,9 +101,7 @@ def turns_of(model: Any, free: Any) -> np.ndarray | None:
     # what has a density of its own is more than its components
     if not (isinstance(model, Mixture) and type(model).log_prob is Mixture.log_prob and isinstance(free, dict)):
         return None
-    k = model.weights.shape[0]
-    if isinstance(model.components, tuple) and len(model.components) != k:  # which is an error
-        return None
+    components, k = model.checked(), model.weights.shape[0]
     weights = np.full(k, -1)
     own: list[list[int]] = [[] for _ in range(k)]
     for name, found in places(free).items():
@@ -112,7 +110,7 @@ def turns_of(model: Any, free: Any) -> np.ndarray | None:
             weights[: found.size] = found
         elif field != "components":
             return None
-        elif isinstance(model.components, tuple):
+        elif isinstance(components, tuple):
             own[int(rest.partition(".")[0])].extend(found.ravel())
         else:
             for entries, mine in zip(own, found, strict=True):

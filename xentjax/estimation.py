@@ -20,7 +20,7 @@ from xentjax.minimization import gap_tolerance, run
 from xentjax.models.starts import is_open, joined, split
 from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import Penalized, cross_entropy_objective
-from xentjax.parameters import check_names, named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import NamedLeaf, check_names, may_be, named_leaves, replace_leaves, unconstrain
 from xentjax.refusals import explain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
@@ -275,6 +275,7 @@ def _fit(
     found = unconstrain(model, names)[1](unravel(point))
     found = _with_kinks(found, model, source, names) if log_prior is None else found
     status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
+    degenerate = degenerate | ~may_be(model, held)
     status = jnp.where(degenerate, Status.BAD_START, status)
     unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
     status = jnp.where(admission.covered(model, source), status, unseen)
@@ -312,5 +313,17 @@ def _settle(model: Any, source: Any, held: dict, names: tuple) -> tuple[Any, tup
         if leaf.is_parameter:
             values[i] = jnp.asarray(leaf.value, dtype)
         if leaf.name in given:
-            values[i] = jnp.broadcast_to(jnp.asarray(given[leaf.name], dtype), jnp.shape(leaf.value))
+            values[i] = _in_place(leaf, jnp.asarray(given[leaf.name], dtype))
     return replace_leaves(model, values), tuple(exact)
+
+
+def _in_place(leaf: NamedLeaf, value: jax.Array) -> jax.Array:
+    """A value that is held, in the shape of the parameter."""
+    needed = jnp.shape(leaf.value)
+    try:
+        return jnp.broadcast_to(value, needed)
+    except ValueError:
+        raise ValueError(
+            f"fit: found fixed={{{leaf.name!r}: ...}} of shape {value.shape}, but {needed} is needed, the shape of the "
+            "parameter; give one value for each of its numbers, or one for all."
+        ) from None

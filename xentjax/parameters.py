@@ -329,6 +329,13 @@ def inside(model: Any) -> Array:
     return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)
 
 
+def may_be(model: Any, names: Collection[str]) -> Array:
+    """Whether the named parameters are inside their supports or at ends with a meaning, as probs = 0; traceable."""
+    leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter and leaf.name in names]
+    checks = [jnp.all((leaf.support.closed or leaf.support.contains)(leaf.value)) for leaf in leaves]
+    return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)
+
+
 def check_parameters(function: str, **models: Any) -> None:
     """Outside jit, an error for a parameter outside its support; an end with a meaning, as probs = 0, is allowed."""
     for name, model in models.items():

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xentjax.admission import between_ends, covered, good_points, support_of, without_scatter
+from xentjax.parameters import may_be, named_leaves
 from xentjax.results import Fit
 from xentjax.sources import Empirical, check_weights, num_points
 from xentjax.statuses import ADVICE, Status
@@ -24,7 +25,8 @@ def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:
     if status == Status.BAD_DATA:
         explain_data(caller, fit.model, source)
     if status == Status.BAD_START:
-        _explain_start(caller, model, given, source, fit.model)
+        held = tuple(name for name in fit.fixed if name not in fit.ends)
+        _explain_start(caller, model, given, source, fit.model, held)
 
 
 def explain_data(caller: str, model: Any, source: Empirical) -> None:
@@ -46,8 +48,14 @@ def explain_data(caller: str, model: Any, source: Empirical) -> None:
     raise ValueError(f"{caller}: found data[{index}] = {point}, but {needed}; {remedy}.")
 
 
-def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any) -> None:
+def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any, held: tuple[str, ...]) -> None:
     name = model.__name__ if inspect.isclass(model) else type(model).__name__
+    for leaf in named_leaves(start):
+        if leaf.name in held and not may_be(start, [leaf.name]):
+            raise ValueError(
+                f"{caller}: found fixed={{{leaf.name!r}: {np.asarray(leaf.value)}}}, but {leaf.support.name} is "
+                "needed; change it."
+            )
     if isinstance(source, Empirical) and support_of(model) is not None:
         counted = slice(None) if source.weights is None else np.asarray(source.weights) > 0
         data = np.asarray(source.data)[counted]

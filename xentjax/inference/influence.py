@@ -127,9 +127,9 @@ def check_cases(caller: str, fit: Any) -> None:
     curvature_of(caller, fit)
     if fit.ends:
         raise ValueError(
-            f"{caller}: found that {' and '.join(fit.ends)} of {type(fit.model).__name__} come from single "
-            "observations, and jump where these are left out, but a fit that moves smoothly is needed; use "
-            "cross_validation, which refits."
+            f"{caller}: found a {type(fit.model).__name__} with {' and '.join(fit.ends)} from single observations, "
+            "which jump where these are left out, but a fit that moves smoothly is needed; use cross_validation, "
+            "which refits."
         )
 
 

@@ -67,7 +67,7 @@ class Mixture(Family):
         """The fields whose parts have a leading axis, as in them each component is a lane."""
         return () if isinstance(self.components, tuple) else ("components",)
 
-    def _checked(self) -> Any:
+    def checked(self) -> Any:
         """The components: one model whose every parameter has one value for each weight, or a model for each."""
         k, components = jnp.shape(self.weights), self.components
         if isinstance(components, tuple):
@@ -90,7 +90,7 @@ class Mixture(Family):
 
     def _each(self, f: Callable[[Any], Any]) -> Any:
         """f of each component, stacked on a leading axis [k]."""
-        components = self._checked()
+        components = self.checked()
         if isinstance(components, tuple):
             return jax.tree.map(lambda *values: jnp.stack(values), *map(f, components))
         return jax.vmap(f)(components)
@@ -116,13 +116,13 @@ class Mixture(Family):
 
         if isinstance(self.components, tuple):
             if len(self.components) != len(groups):
-                self._checked()  # says so
+                self.checked()  # says so
             return Mixture(self.weights, tuple(map(near, self.components, groups)))
         return Mixture(self.weights, jax.vmap(functools.partial(near, self.components))(groups))
 
     def ends(self) -> tuple[Any, Any]:
         if isinstance(self.components, tuple):
-            lows, highs = zip(*(component.ends() for component in self._checked()), strict=True)
+            lows, highs = zip(*(component.ends() for component in self.checked()), strict=True)
         else:
             lows, highs = self.components.ends()
         return self._end(lows, jnp.min, jnp.inf), self._end(highs, jnp.max, -jnp.inf)
@@ -152,12 +152,31 @@ class Mixture(Family):
 
     def log_probs(self, x: Any) -> tuple[tuple[Array, ...], Array]:
         """log qₖ(x) of the components, one by one [1, ...] or together [k, ...], and log q(x)."""
-        components, weights = self._checked(), jnp.asarray(self.weights)
+        components, weights = self.checked(), jnp.asarray(self.weights)
         if not isinstance(components, tuple) and weights.shape[0] > UNROLLED:
             together = (jax.vmap(lambda component: component.log_prob(x))(components),)
             return together, _log_sum((weights,), together)
         each = tuple(part.log_prob(x)[None] for part in _unstacked(components, weights.shape[0]))
         return each, _log_sum(tuple(weights[:, None]), each)
+
+    def at(self, x: Any) -> "Mixture":
+        """The distribution of y at the covariates x of one observation, of components that are regressions.
+
+        `jax.vmap(model.at)(xs)` gives one for each.
+
+        >>> import jax.numpy as jnp
+        >>> import xentjax as xj
+        >>> x = jnp.linspace(0.0, 1.0, 20)
+        >>> y = jnp.where(jnp.arange(20) % 2 == 0, 1.0 + x, -x) + 0.01 * jnp.cos(9 * x)
+        >>> line = xj.Regression(xj.Normal, loc=xj.Linear())
+        >>> fit = xj.fit_mle(xj.Mixture([0.5, 0.5], line), (x, y)).check()
+        >>> jnp.sort(fit.model.at(1.0).components.loc).round(1).tolist()
+        [-1.0, 2.0]
+        """
+        components = self.checked()
+        if isinstance(components, tuple):
+            return Mixture(self.weights, tuple(part.at(x) for part in components))
+        return Mixture(self.weights, jax.vmap(lambda part: part.at(x))(components))
 
     def responsibilities(self, x: Any) -> Array:
         """P(component k | x) = weightsₖ qₖ(x) / q(x) [k]: which component a point came from.
@@ -200,7 +219,7 @@ class Mixture(Family):
                 f"Mixture.sorted_by: found a tuple of components to sort by {name!r}, but one instance with the "
                 "components along its leading axis is needed; a tuple keeps the order in which it was given."
             )
-        keys = {leaf.name: leaf.value for leaf in named_leaves(self._checked()) if leaf.is_parameter}
+        keys = {leaf.name: leaf.value for leaf in named_leaves(self.checked()) if leaf.is_parameter}
         keys["weights"] = self.weights
         if name not in keys:
             raise ValueError(
@@ -230,7 +249,7 @@ class Mixture(Family):
         return summarize(self, (identity, square))[1]
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        components, k = self._checked(), self.weights.shape[0]
+        components, k = self.checked(), self.weights.shape[0]
 
         def draw(key: Array) -> Array:
             first, *keys = jax.random.split(key, k + 1 if isinstance(components, tuple) else 2)
