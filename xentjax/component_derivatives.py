@@ -24,8 +24,8 @@ from xentjax.sources import Empirical, check_terms
 # Points per block: the second derivatives of all components should stay in the second-level cache.
 BLOCK = 1024
 
-# Components with more parameters are differentiated together with the rest: their second derivatives at each point,
-# a square of this number, would take longer.
+# Components with more parameters are differentiated with all the rest at once: their second derivatives at each point
+# are as many as the square of this number, and from nine on, normals of three numbers, they take as long.
 WIDEST = 6
 
 
