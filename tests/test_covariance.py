@@ -150,6 +150,44 @@ def test_intervals_are_symmetric_in_the_unconstrained_coordinate():
     )
 
 
+def scale_and_alpha(q):
+    return {"scale": q.scale, "alpha": q.alpha, "median": q.quantile(0.5)}
+
+
+def test_what_single_observations_gave_has_an_unknown_error():
+    x = X + 1.0
+    fit = xj.fit_mle(xj.Pareto, x)
+    assert fit.ends == ("scale",)
+    for errors in (fit.standard_errors(), fit.covariance().standard_errors()):
+        assert np.isnan(errors.scale)
+        np.testing.assert_allclose(errors.alpha, fit.model.alpha / np.sqrt(len(x)), rtol=1e-9)
+    low, high = fit.interval()
+    assert np.isnan(low.scale)
+    assert np.isnan(high.scale)
+    assert low.alpha < fit.model.alpha < high.alpha
+    # a function of the two has no error either, whichever covariance is given
+    own = inference.Covariance(fit.model, inference.sandwich_covariance(fit, x).matrix, fit.fixed)
+    for covariance in (None, own):
+        found = inference.delta(scale_and_alpha, fit, covariance)
+        assert np.isnan(found.standard_error["scale"])
+        assert np.isnan(found.standard_error["median"])
+        assert found.standard_error["alpha"] > 0
+    assert np.isnan(inference.wald_test(fit, lambda q: q.scale - 1.0).p_value)
+    assert inference.wald_test(fit, lambda q: q.alpha - 1.0).p_value < 1
+    scale, alpha = repr(fit.summary()).splitlines()[2:4]
+    assert "none" in scale
+    assert "nan" not in scale
+    assert " to " in alpha
+
+
+def test_numbers_are_written_to_the_digits_of_their_errors():
+    fit = xj.fit_mle(xj.Normal, 1e6 + 1e-3 * X)
+    for text in (repr(fit), repr(fit.summary())):
+        shown = next(word for word in text.split() if word.startswith("1000000."))
+        assert abs(float(shown) - fit.model.loc) < 0.01 * fit.standard_errors().loc
+    assert "1000000.00" in repr(fit.summary()).split("interval")[1].split(" to ")[0]
+
+
 def test_held_parameters_have_no_error():
     fit = xj.fit_mle(xj.Gamma, X, fixed={"concentration": 2.0})
     low, high = fit.interval()

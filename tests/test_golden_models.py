@@ -1,5 +1,6 @@
 """Published problems with models of one's own: censored data, regressions, truncated counts. See golden/README.md."""
 
+import dataclasses
 import json
 from functools import partial
 from pathlib import Path
@@ -24,15 +25,17 @@ def numbers(model):
 @partial(jax.jit, static_argnums=(3, 4))
 def inferred(fit, data, weights, published, wanted):
     """The published parameters, and their standard errors by each of the wanted covariances."""
-    value, errors = None, {}
-    for kind in wanted:
-        if kind == "standard_errors":
-            covariance = xj.inference.observed_covariance(fit)
-        else:
-            covariance = getattr(xj.inference, f"{kind}_covariance")(fit, data, weights)
+    observed = xj.inference.observed_covariance(fit)
+    others = [getattr(xj.inference, f"{kind}_covariance")(fit, data, weights) for kind in wanted[1:]]
+
+    def errors(matrix):
+        covariance = dataclasses.replace(observed, matrix=matrix)
         found = xj.inference.delta(published or numbers, fit, covariance)
-        value, errors[kind] = found.value, found.standard_error
-    return value, errors
+        return found.standard_error, found.value
+
+    matrices = jnp.stack([covariance.matrix for covariance in (observed, *others)])
+    found, value = jax.vmap(errors, out_axes=(0, None))(matrices)
+    return value, dict(zip(wanted, found, strict=True))
 
 
 def test_every_case_has_a_problem():

@@ -119,6 +119,21 @@ def test_no_interval_around_a_local_minimum():
     assert np.isfinite(profile_interval(low, x, "a")).all()
 
 
+GROUPS = np.concatenate([np.random.default_rng(1).normal(m, s, 60) for m, s in ((-2.0, 0.7), (1.5, 1.0))])
+
+
+def test_a_number_of_a_batch_of_components_has_a_name():
+    start = xj.Mixture(jnp.array([0.5, 0.5]), xj.Normal(jnp.array([-1.0, 1.0]), jnp.ones(2)))
+    fit = xj.fit_mle(start, GROUPS).check()
+    low, high = profile_interval(fit, GROUPS, "components.loc[1]")
+    # the same mixture, of two components that are parts of their own, so that one number can be held
+    apart = xj.Mixture(jnp.array([0.5, 0.5]), (xj.Normal(-1.0, 1.0), xj.Normal(1.0, 1.0)))
+    for end in (low, high):
+        held = xj.fit_mle(apart, GROUPS, fixed={"components.1.loc": end}).check()
+        np.testing.assert_allclose(2 * (fit.log_likelihood - held.log_likelihood), 3.841458820694124, rtol=1e-8)
+    np.testing.assert_allclose(profile(fit, GROUPS, "components.loc[1]", [high])[0], held.cross_entropy, rtol=1e-8)
+
+
 def test_what_cannot_be_asked():
     x = BATCH[4]
     fit = xj.fit_mle(xj.Gamma, x)
@@ -151,5 +166,5 @@ def test_what_cannot_be_asked():
         profile_interval(dataclasses.replace(fit, observations=None), x, "rate")
     vector = xj.Mixture(jnp.array([0.5, 0.5]), xj.Exponential(jnp.array([1.0, 2.0])))
     many = dataclasses.replace(fit, model=vector)
-    with pytest.raises(ValueError, match=r"profile: found name='weights', .* one number .* Mixture has none; use"):
+    with pytest.raises(ValueError, match=r"found name='weights', .* Mixture has components.rate\[0\], comp"):
         profile(many, x, "weights", [0.5])

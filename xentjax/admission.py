@@ -83,8 +83,8 @@ def _check_model(caller: str, model: Any) -> None:
             f"{caller}: found the class {name}, which computes no start from data; "
             f"pass an instance with starting values, as in {caller}({name}(...), ...)."
         )
-    if not inspect.isclass(model):
-        _check_instance(caller, model)
+    if getattr(model, "supports", ()) and not is_open(model):
+        _check_names_of_supports(caller, model)
     # the protocol of numpyro, distrax and TFP
     if not inspect.isclass(model) and hasattr(model, "batch_shape") and hasattr(model, "event_shape"):
         raise TypeError(
@@ -99,14 +99,23 @@ def _check_model(caller: str, model: Any) -> None:
         )
 
 
-def _check_instance(caller: str, model: Any) -> None:
-    leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter]
-    known = [leaf.name for leaf in leaves]
-    for name in () if is_open(model) else getattr(model, "supports", ()):
+def _check_names_of_supports(caller: str, model: Any) -> None:
+    known = [leaf.name for leaf in named_leaves(model) if leaf.is_parameter]
+    for name in model.supports:
         if not any(path == name or path.startswith(f"{name}.") for path in known):
             raise ValueError(
                 f"{caller}: found a support for {name!r}, but the parameters are {', '.join(known)}; use their names."
             )
+
+
+def check_inside(caller: str, model: Any) -> None:
+    """An error for a value to start from that is outside its support.
+
+    It is looked for where a fit says that it could not begin, as it takes a good part of the time of a small fit.
+    """
+    if inspect.isclass(model):
+        return
+    leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter]
     seen = [leaf for leaf in leaves if not _traced(leaf.value)]  # what is traced may be inside
     inside = _contained([leaf.support for leaf in seen], [leaf.value for leaf in seen])
     for leaf, good in zip(seen, inside, strict=True):
@@ -296,14 +305,18 @@ def without_scatter(model: Any, source: Any) -> Array:
     return model.passes_through(source)
 
 
-def is_lost(model: Any, fit: Fit) -> bool:
-    """Outside jit, whether a fit could not begin at a family's instance, while its class knows a start from data.
+def could_not_begin(fit: Fit) -> bool:
+    """Whether a fit says that it could not begin; inside jit, where it says nothing yet, no."""
+    traced = isinstance(fit.status, jax.core.Tracer)
+    return not traced and fit.status.ndim == 0 and int(fit.status) == Status.BAD_START
+
+
+def knows_a_start(model: Any) -> bool:
+    """Whether this is a family's instance whose class computes a start from data.
 
     Where the data themselves allow no fit, the class says so as well.
     """
-    if not isinstance(model, Family) or isinstance(fit.status, jax.core.Tracer) or fit.status.ndim > 0:
-        return False
-    if int(fit.status) != Status.BAD_START:
+    if not isinstance(model, Family):
         return False
     # a combination is an instance too, but starts by its parts
     own = inspect.getattr_static(type(model), "start")

@@ -20,7 +20,7 @@ from xentjax.minimization import gap_tolerance, run
 from xentjax.models.starts import is_open, joined, split
 from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import Penalized, cross_entropy_objective
-from xentjax.parameters import NamedLeaf, check_names, may_be, named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import NamedLeaf, check_names, may_be, may_begin, named_leaves, replace_leaves, unconstrain
 from xentjax.refusals import explain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
@@ -197,9 +197,12 @@ def _checked_fit(
 
     try:
         result = run_from(model, fixed)
-        if admission.is_lost(model, result):  # far from all data: the family knows a better start
+        lost = admission.could_not_begin(result)
+        if lost or is_open(model) or isinstance(result.status, jax.core.Tracer):
+            admission.check_inside(caller, model)
+        if lost and admission.knows_a_start(model):  # far from all data: the class knows a better start
             other = run_from(type(model), _held(model, fixed))
-            result = result if admission.is_lost(model, other) else other
+            result = result if admission.could_not_begin(other) else other
     except NotImplementedError as error:
         # JAX has no type of its own for a derivative that it lacks, as that of gammainc in its first argument
         if "ifferentiation rule" not in str(error):
@@ -275,7 +278,8 @@ def _fit(
     found = unconstrain(model, names)[1](unravel(point))
     found = _with_kinks(found, model, source, names) if log_prior is None else found
     status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
-    degenerate = degenerate | ~may_be(model, held)
+    # a start from data may lie at an end of its support with them
+    degenerate = degenerate | ~(may_be(model, held) if made_for is not None else may_begin(model, held))
     status = jnp.where(degenerate, Status.BAD_START, status)
     unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
     status = jnp.where(admission.covered(model, source), status, unseen)

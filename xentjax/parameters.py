@@ -329,6 +329,12 @@ def inside(model: Any) -> Array:
     return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)
 
 
+def may_begin(model: Any, held: Collection[str]) -> Array:
+    """Whether a fit may begin at these values: what is held `may_be`, and all others are inside; traceable."""
+    others = [leaf for leaf in named_leaves(model) if leaf.is_parameter and leaf.name not in held]
+    return jnp.all(jnp.stack([may_be(model, held), *(jnp.all(leaf.support.contains(leaf.value)) for leaf in others)]))
+
+
 def may_be(model: Any, names: Collection[str]) -> Array:
     """Whether the named parameters are inside their supports or at ends with a meaning, as probs = 0; traceable."""
     leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter and leaf.name in names]

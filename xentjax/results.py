@@ -1,6 +1,7 @@
 """What a fit and a minimisation return, and how it ended."""
 
 import abc
+import math
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from xentjax.diagnosis import in_words
-from xentjax.parameters import named_leaves
+from xentjax.parameters import entry_name, named_leaves
 from xentjax.records import record, static
 from xentjax.statuses import ADVICE, Status
 
@@ -120,7 +121,7 @@ class Minimum(_Outcome):
         return "minima"
 
     def _text(self, ending: str) -> str:
-        lines = _lines(self.params, lambda *_: "")
+        lines = _lines(self.params)
         return "\n".join([f"Minimum: {ending}", *lines, self._level("value", self.value)])
 
 
@@ -174,7 +175,10 @@ class Fit(_Outcome):
         return -self.cross_entropy * self._observations("log_likelihood").astype(self.cross_entropy.dtype)
 
     def standard_errors(self) -> Any:
-        """Standard errors from the observed information, in the shape of the model; 0 for held parameters.
+        """Standard errors from the observed information, in the shape of the model.
+
+        0 for held parameters, and NaN for those that single observations gave (`ends`): of an extreme, or a corner of
+        the likelihood, the curvature says nothing.
 
         The curvature of the cross-entropy at the fit, inverted, divided by the number of observations and carried to
         the natural parameters. They suppose that the model is right and the data independent.
@@ -254,27 +258,36 @@ class Fit(_Outcome):
         count = f"{float(self.observations):.10g}" if data else ""
         of = f"{count} observation{'s' * (count != '1')}" if data else "a known distribution"
         with_errors = data and self.curvature is not None and bool(self.converged)
-        errors = named_leaves(self.standard_errors()) if with_errors else []
+        errors = self.standard_errors() if with_errors else None
 
-        def remark(k: int, name: str, index: tuple) -> str:
+        def remark(name: str, error: float) -> str:
             if name in self.fixed:
                 return " (from single observations)" if name in self.ends else " (held)"
-            return f" ± {np.asarray(errors[k].value)[index]:.3g}" if with_errors else ""
+            return f" ± {error:.3g}" if with_errors else ""
 
         heading = f"Fit of {type(self.model).__name__} to {of}: {ending}"
-        lines = [heading, *_lines(self.model, remark), self._level("cross-entropy", self.cross_entropy)]
+        lines = [heading, *_lines(self.model, errors, remark), self._level("cross-entropy", self.cross_entropy)]
         if self.agreed is not None:
             lines.append(f"  {int(self.agreed)} of {self.num_starts} starts ended there")
         return "\n".join(lines)
 
 
-def _lines(model: Any, remark: Callable[[int, str, tuple], str]) -> list[str]:
-    """A line for each number among the parameters of a model: its path, its value, and a remark on it."""
+def in_digits(value: float, error: float, least: int = 6) -> str:
+    """A number with so many digits, or more where two digits of its standard error need them."""
+    ratio = abs(value) / error if error > 0 and math.isfinite(value) else 1.0
+    digits = max(least, min(17, math.ceil(math.log10(max(ratio, 1.0))) + 2))
+    return f"{value:.{digits}g}"
+
+
+def _lines(model: Any, errors: Any = None, remark: Callable[[str, float], str] = lambda *_: "") -> list[str]:
+    """A line for each number among the parameters of a model: its path, its value, and a remark on it and its error."""
     rows = []
-    for k, leaf in enumerate(named_leaves(model)):
+    leaves = named_leaves(model)
+    for leaf, of_error in zip(leaves, leaves if errors is None else named_leaves(errors), strict=True):
         for index in np.ndindex(np.shape(leaf.value)) if leaf.is_parameter else ():
-            name = leaf.name + (f"[{', '.join(map(str, index))}]" if index else "")
-            rows.append((name, f"{np.asarray(leaf.value)[index]:.6g}", remark(k, leaf.name, index)))
+            error = 0.0 if errors is None else float(np.asarray(of_error.value)[index])
+            value = in_digits(float(np.asarray(leaf.value)[index]), error)
+            rows.append((entry_name(leaf.name, index), value, remark(leaf.name, error)))
     shown = rows[:24]
     width, digits = (max((len(row[i]) for row in shown), default=0) for i in (0, 1))
     lines = [f"  {name:<{width}}  {value:<{digits}}{remark}".rstrip() for name, value, remark in shown]

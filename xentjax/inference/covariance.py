@@ -6,6 +6,7 @@ unconstrained coordinates, an estimate has the covariance A⁻¹ B A⁻¹ / n; w
 Reference: White (1982), Maximum likelihood estimation of misspecified models, Econometrica 50.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -45,6 +46,7 @@ class Covariance:
       matrix: the covariance [m, m] of the coordinates of `unconstrain(model, fixed)`, in the order of
         `jax.flatten_util.ravel_pytree`.
       fixed: names of the parameters that were held.
+      ends: those of them that single observations gave (`Fit.ends`), of whose errors a curvature says nothing.
 
     >>> import jax.numpy as jnp
     >>> import xentjax as xj
@@ -61,9 +63,10 @@ class Covariance:
     model: Any
     matrix: Array
     fixed: tuple[str, ...] = static(())
+    ends: tuple[str, ...] = static(())
 
     def standard_errors(self) -> Any:
-        """In the shape of the model and on its scale, by the delta method; 0 for held parameters."""
+        """In the shape of the model and on its scale, by the delta method; 0 for held parameters, NaN for `ends`."""
         check_matrix("Covariance.standard_errors", self)
         return _errors_of_covariance(self)
 
@@ -138,7 +141,7 @@ def expected_covariance(fit: Any, source: Any = None) -> Covariance:
     check_single("expected_covariance", fit)
     total = fit._observations("expected_covariance")
     information = fisher_information("expected_covariance", fit.model, fit.fixed, source)
-    return Covariance(fit.model, _inverse(information, total), fit.fixed)
+    return Covariance(fit.model, _inverse(information, total), fit.fixed, fit.ends)
 
 
 def opg_covariance(fit: Any, data: Any, weights: Any = None) -> Covariance:
@@ -165,7 +168,7 @@ def opg_covariance(fit: Any, data: Any, weights: Any = None) -> Covariance:
     Reference: Berndt, Hall, Hall & Hausman (1974), Annals of Economic and Social Measurement 3.
     """
     source = observed_several("opg_covariance", fit, data, weights)
-    return Covariance(fit.model, _opg(fit, source), fit.fixed)
+    return Covariance(fit.model, _opg(fit, source), fit.fixed, fit.ends)
 
 
 def sandwich_covariance(fit: Any, data: Any, weights: Any = None, clusters: Any = None) -> Covariance:
@@ -203,7 +206,7 @@ def sandwich_covariance(fit: Any, data: Any, weights: Any = None, clusters: Any 
     curvature_of("sandwich_covariance", fit)
     source = observed_several("sandwich_covariance", fit, data, weights)
     labels = _labels("sandwich_covariance", clusters, num_points(source.data))
-    return Covariance(fit.model, _sandwich(fit, source, labels), fit.fixed)
+    return Covariance(fit.model, _sandwich(fit, source, labels), fit.fixed, fit.ends)
 
 
 def scores(fit: Any, data: Any) -> Array:
@@ -233,7 +236,7 @@ def scores(fit: Any, data: Any) -> Array:
 def observed_by(caller: str, fit: Any) -> Covariance:
     """`observed_covariance` under the name of the function that asks for it."""
     curvature = curvature_of(caller, fit)
-    return Covariance(fit.model, _inverse(curvature, fit._observations(caller)), fit.fixed)
+    return Covariance(fit.model, _inverse(curvature, fit._observations(caller)), fit.fixed, fit.ends)
 
 
 def covariance_or_observed(caller: str, fit: Any, covariance: Any) -> Covariance:
@@ -254,7 +257,7 @@ def covariance_or_observed(caller: str, fit: Any, covariance: Any) -> Covariance
             f"but one of this fit of {type(fit.model).__name__} with fixed={list(fit.fixed)} is needed; make it from "
             "the same fit."
         )
-    return covariance
+    return dataclasses.replace(covariance, ends=fit.ends)
 
 
 def check_matrix(caller: str, covariance: Covariance) -> None:
@@ -323,12 +326,12 @@ def free_leaves(covariance: Covariance) -> list[NamedLeaf]:
 def errors_of_fit(fit: Any, total: Array) -> Any:
     """Standard errors from the curvature of a fit; the covariance itself may be outside the range of float32."""
     unit, core = inverse_core(fit.curvature)
-    return errors_in_shape(fit.model, fit.fixed, 1 / unit, core / total.astype(core.dtype))
+    return errors_in_shape(fit.model, fit.fixed, fit.ends, 1 / unit, core / total.astype(core.dtype))
 
 
 @compiled()
 def _errors_of_covariance(covariance: Covariance) -> Any:
-    return errors_in_shape(covariance.model, covariance.fixed, *scale_and_core(covariance.matrix))
+    return errors_in_shape(covariance.model, covariance.fixed, covariance.ends, *scale_and_core(covariance.matrix))
 
 
 @compiled()

@@ -16,7 +16,7 @@ from jax.flatten_util import ravel_pytree
 from xentjax.families.chi_squared import ChiSquared
 from xentjax.inference.covariance import Covariance, covariance_or_observed
 from xentjax.inference.criteria import num_parameters
-from xentjax.inference.intervals import check_function, with_slopes
+from xentjax.inference.intervals import check_function, moves_with_ends, with_slopes
 from xentjax.inference.matrices import fisher_information, inverse_core, outer_products, point_scores, units
 from xentjax.inference.observations import (
     check_single,
@@ -113,7 +113,8 @@ def wald_test(fit: Any, fn: Callable[[Any], Any], covariance: Covariance | None 
       covariance: of this fit; None is the observed one. `sandwich_covariance` gives a test right for wrong models too.
 
     Returns:
-      A `TestResult`; NaN where the numbers that fn returns are functions of each other.
+      A `TestResult`; NaN where the numbers that fn returns are functions of each other, or depend on what single
+      observations gave (`Fit.ends`).
 
     Raises:
       TypeError, ValueError: fn is no function, or returns more numbers than there are free parameters; a covariance
@@ -267,6 +268,9 @@ def _wald(fn: Callable, covariance: Covariance) -> tuple[Array, Array]:
             "between 1 and as many numbers as parameters are needed; leave out those that follow from others."
         )
     spread = derivative @ covariance.matrix @ derivative.T
+    if covariance.ends:
+        unknown, _ = ravel_pytree(moves_with_ends(fn, covariance))
+        numbers = jnp.where(unknown, jnp.nan, numbers)
     unit, core = inverse_core(spread)
     scaled = numbers / unit
     return scaled @ core @ scaled, numbers

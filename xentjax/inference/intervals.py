@@ -1,5 +1,6 @@
 """Intervals for parameters and for functions of the model, from the covariance of the estimates."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,8 @@ def wald_interval(fit: Any, covariance: Covariance | None = None, level: float =
       level: the probability, between 0 and 1.
 
     Returns:
-      (low, high), both in the shape of the model; at held parameters both are the value.
+      (low, high), both in the shape of the model; at held parameters both are the value, and NaN at those that single
+      observations gave (`Fit.ends`), of which the curvature says nothing.
 
     Raises:
       TypeError, ValueError: a covariance of something else, a level that is no probability, a batch of fits.
@@ -80,7 +82,8 @@ def delta(fn: Callable[[Any], Any], fit: Any, covariance: Covariance | None = No
 
     Returns:
       An `Estimate`, whose fields have the structure of fn(model). The interval is symmetric: for a positive quantity
-      give its logarithm and map the ends back.
+      give its logarithm and map the ends back. The error is NaN where fn depends on what single observations gave
+      (`Fit.ends`), as the end of a support.
 
     Raises:
       TypeError, ValueError: fn is no function; otherwise as for `wald_interval`.
@@ -131,6 +134,24 @@ def with_slopes(fn: Callable[[Any], Any], covariance: Covariance) -> tuple[Any, 
     return value, slopes
 
 
+def moves_with_ends(fn: Callable[[Any], Any], covariance: Covariance) -> Any:
+    """Whether each number of fn(model) depends on what single observations gave, in its shape; traceable."""
+    leaves = named_leaves(covariance.model)
+
+    def of_ends(ends: dict[str, Array]) -> Any:
+        model = replace_leaves(covariance.model, [ends.get(leaf.name, leaf.value) for leaf in leaves])
+        return jax.tree.map(as_float, fn(model))
+
+    slopes = jax.jacfwd(of_ends)({leaf.name: leaf.value for leaf in leaves if leaf.name in covariance.ends})
+    value = jax.eval_shape(of_ends, {})
+
+    def any_of(value: Any, slopes: dict[str, Array]) -> Array:
+        axes = [(slope != 0).reshape(*value.shape, -1).any(-1) for slope in slopes.values()]
+        return functools.reduce(jnp.logical_or, axes, jnp.zeros(value.shape, bool))
+
+    return jax.tree.map(any_of, value, slopes)
+
+
 def _half_width(level: Any, dtype: Any) -> Array:
     # from the small tail, which keeps its digits at levels close to 1
     return -jax.scipy.special.ndtri((1 - jnp.asarray(level, dtype)) / 2)
@@ -142,6 +163,9 @@ def _delta(fn: Callable, covariance: Covariance, level: Any) -> Estimate:
     scale, core = scale_and_core(covariance.matrix)
     z = _half_width(level, core.dtype)
     errors = jax.tree.map(lambda slope: spread_of(slope, scale, core), slopes)
+    if covariance.ends:
+        unknown = moves_with_ends(fn, covariance)
+        errors = jax.tree.map(lambda error, lost: jnp.where(lost, jnp.nan, error), errors, unknown)
     low = jax.tree.map(lambda v, e: v - z * e, value, errors)
     high = jax.tree.map(lambda v, e: v + z * e, value, errors)
     return Estimate(value, errors, low, high)
@@ -162,7 +186,8 @@ def _wald_interval(covariance: Covariance, level: Any) -> tuple[Any, Any]:
         for leaf, error, own in zip(leaves, errors, ends, strict=True):
             # vectors, and numbers that are their own coordinate
             symmetric = (leaf.support.ndim > 0 or leaf.support in (REAL, LOG_RATIO)) and moved(leaf, fixed)
-            values.append(leaf.value + sign * z * error.value if symmetric else own.value)
+            by_error = symmetric or leaf.name in covariance.ends
+            values.append(leaf.value + sign * z * error.value if by_error else own.value)
         return replace_leaves(model, values)
 
     return end(-1), end(1)

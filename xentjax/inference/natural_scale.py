@@ -31,16 +31,22 @@ def scale_and_core(matrix: Array) -> tuple[Array, Array]:
     return root, matrix / jnp.outer(safe, safe)
 
 
-def errors_in_shape(model: Any, fixed: tuple[str, ...], scale: Array, core: Array) -> Any:
-    """Standard errors in the shape of a model, for the covariance core · scale scaleᵀ of its coordinates."""
+def errors_in_shape(model: Any, fixed: tuple[str, ...], ends: tuple[str, ...], scale: Array, core: Array) -> Any:
+    """Standard errors in the shape of a model, for the covariance core · scale scaleᵀ of its coordinates.
+
+    NaN for what single observations gave: of an extreme, or a corner of the likelihood, no curvature tells.
+    """
     point, build = coordinates(model, fixed)
 
     def parameters(point: Array) -> dict:
         return {i: leaf.value for i, leaf in enumerate(named_leaves(build(point))) if leaf.is_parameter}
 
     slopes = jax.jacfwd(parameters)(point)
-    leaves = enumerate(named_leaves(model))
-    values = [spread_of(slopes[i], scale, core) if i in slopes else leaf.value for i, leaf in leaves]
+    values = [leaf.value for leaf in named_leaves(model)]
+    for i, leaf in enumerate(named_leaves(model)):
+        if leaf.is_parameter:
+            unknown = leaf.name in ends
+            values[i] = jnp.full_like(leaf.value, jnp.nan) if unknown else spread_of(slopes[i], scale, core)
     return replace_leaves(model, values)
 
 

@@ -17,7 +17,7 @@ from xentjax.inference.matrices import inverse_core, units
 from xentjax.inference.observations import compiled, coordinates, curvature_of, known, observed
 from xentjax.minimization import run
 from xentjax.objectives import PointObjective, cross_entropy_objective
-from xentjax.parameters import in_own_units, named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import entry_name, in_own_units, named_leaves, places, replace_leaves, unconstrain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
 
@@ -36,7 +36,7 @@ def profile_interval(
     Args:
       fit: a fit to data; parameters that it held stay held.
       data, weights: the data of the fit.
-      name: the parameter's path, as `fit` prints it: one number.
+      name: the parameter as `fit` prints it, one number: "rate", "components.loc[0]".
       level: the probability with which the interval covers ψ, in large samples from the model.
 
     Returns:
@@ -58,10 +58,11 @@ def profile_interval(
     Reference: Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based confidence intervals.
     """
     source = observed("profile_interval", fit, data, weights)
-    support, index = _named("profile_interval", fit, name)
-    fit = _in_own_units(fit, name)
-    models, never = _ends(fit, source, probability("profile_interval", level), index)
-    low, high = _value(models, name)
+    entry = _named("profile_interval", fit, name)
+    support, fit = entry.support, _in_own_units(fit, entry.leaf)
+    models, never = _ends(fit, source, probability("profile_interval", level), entry.coordinate)
+    values = next(leaf.value for leaf in named_leaves(models) if leaf.name == entry.leaf)
+    low, high = values[:, *entry.place]
     return jnp.where(never[0], support.low, low), jnp.where(never[1], support.high, high)
 
 
@@ -77,7 +78,7 @@ def profile(fit: Fit, data: Any, name: str, values: Any, *, weights: Any = None)
     Args:
       fit: a fit to data; parameters that it held stay held.
       data, weights: the data of the fit.
-      name: the parameter's path, as `fit` prints it: one number.
+      name: the parameter as `fit` prints it, one number: "rate", "components.loc[0]".
       values: numbers [k] inside its support.
 
     Raises:
@@ -94,11 +95,11 @@ def profile(fit: Fit, data: Any, name: str, values: Any, *, weights: Any = None)
     See also: `profile_interval`, the interval read off it; R's `profile`.
     """
     source = observed("profile", fit, data, weights)
-    support, index = _named("profile", fit, name)
-    fit = _in_own_units(fit, name)
+    entry = _named("profile", fit, name)
+    fit = _in_own_units(fit, entry.leaf)
     values = as_float(values)
-    _check_values(support, values)
-    return _profile(fit, source, support.free(values), index)
+    _check_values(entry.support, values)
+    return _profile(fit, source, entry.support.free(values), entry.coordinate)
 
 
 # a minimum from its neighbour takes a handful
@@ -304,23 +305,36 @@ def _profile(fit: Fit, source: Empirical, coordinates: Array, index: Array) -> A
     return jnp.zeros_like(found).at[order].set(found)
 
 
-def _named(caller: str, fit: Fit, name: str) -> tuple[Any, int]:
-    """The support of a fitted parameter of one number, and the index of its coordinate."""
+class _Entry(NamedTuple):
+    """A number among the fitted parameters."""
+
+    support: Any
+    leaf: str  # the name of its parameter
+    place: tuple[int, ...]  # where in that
+    coordinate: int  # the index of its coordinate
+
+
+def _named(caller: str, fit: Fit, name: str) -> _Entry:
+    """The number of that name; one that shares its coordinates with others, as a weight of several, is none."""
     curvature_of(caller, fit)
-    free = jax.eval_shape(lambda model: unconstrain(model, fit.fixed)[0], fit.model)
-    supports = {leaf.name: leaf.support for leaf in named_leaves(fit.model) if jnp.ndim(leaf.value) == 0}
+    found = places(jax.eval_shape(lambda model: unconstrain(model, fit.fixed)[0], fit.model))
+    entries = {
+        entry_name(leaf.name, index): _Entry(leaf.support, leaf.name, index, int(found[leaf.name][index]))
+        for leaf in named_leaves(fit.model)
+        if leaf.name in found and leaf.support.ndim == 0
+        for index in np.ndindex(np.shape(leaf.value))
+    }
     if name in fit.ends:
         raise ValueError(
             f"{caller}: found name={name!r}, which {type(fit.model).__name__} takes from single observations, so that "
             "its likelihood has a corner there, but a parameter at a smooth maximum is needed; use inference.bootstrap."
         )
-    if name not in free or name not in supports:
-        names = ", ".join(each for each in supports if each in free) or "none"
+    if name not in entries:
         raise ValueError(
             f"{caller}: found name={name!r}, but a parameter that was fitted and is one number is needed, of which "
-            f"{type(fit.model).__name__} has {names}; use one of these names."
+            f"{type(fit.model).__name__} has {', '.join(entries) or 'none'}; use one of these names."
         )
-    return supports[name], sum(free[key].size for key in sorted(free) if key < name)
+    return entries[name]
 
 
 def _in_own_units(fit: Fit, name: str) -> Fit:
@@ -337,10 +351,6 @@ def _in_own_units(fit: Fit, name: str) -> Fit:
 
     slopes = jax.jacfwd(before)(point)
     return dataclasses.replace(fit, model=plain, curvature=slopes.T @ fit.curvature @ slopes)
-
-
-def _value(model: Any, name: str) -> Array:
-    return next(leaf.value for leaf in named_leaves(model) if leaf.name == name)
 
 
 def _check_values(support: Any, values: Array) -> None:

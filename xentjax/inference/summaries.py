@@ -16,6 +16,7 @@ from xentjax.inference.natural_scale import moved
 from xentjax.inference.observations import check_likelihood, check_single, known
 from xentjax.inference.tables import html_table, text_table
 from xentjax.parameters import NamedLeaf, entry_name, named_leaves
+from xentjax.results import in_digits
 from xentjax.statuses import ADVICE, Status
 
 
@@ -26,7 +27,7 @@ class Summary:
     Attributes:
       title: the model, the number of observations, and how the fit ended, in words.
       parameter: names.
-      estimate, standard_error: on the natural scale; a standard error of 0 marks what was held, and what is
+      estimate, standard_error: on the natural scale; a standard error of 0 marks what was held, and NaN what is
         set by single observations, as an end of the support or a corner of a likelihood with kinks.
       z, p_value: of the hypothesis that the number is 0, two-sided; NaN where its support does not hold 0 inside, or
         it was held.
@@ -62,16 +63,19 @@ class Summary:
         return html_table(self._columns(), self.title, [note.strip() for note in self._notes()])
 
     def _columns(self) -> dict[str, list[str]]:
-        held = self.standard_error == 0
-        errors = ["none" if h else f"{e:.3g}" for h, e in zip(held, self.standard_error, strict=True)]
+        none = (self.standard_error == 0) | np.isnan(self.standard_error)
+        pairs = list(zip(self.estimate, self.standard_error, none, strict=True))
         interval = f"{100 * self.level:g}% interval"
         columns = {
             "": list(self.parameter),
-            "estimate": [f"{value:.6g}" for value in self.estimate],
-            "std. error": errors,
+            "estimate": [in_digits(estimate, error) for estimate, error, _ in pairs],
+            "std. error": ["none" if without else f"{error:.3g}" for _, error, without in pairs],
             "z": _blank(self.z, ".3g"),
             "p": _blank(self.p_value, ".2g"),
-            interval: ["" if h else f"{a:.5g} to {b:.5g}" for h, a, b in zip(held, self.low, self.high, strict=True)],
+            interval: [
+                "" if without else f"{in_digits(low, error, 5)} to {in_digits(high, error, 5)}"
+                for (_, error, without), low, high in zip(pairs, self.low, self.high, strict=True)
+            ],
         }
         # no z and p where nothing can be 0
         return {name: cells for name, cells in columns.items() if any(cells)}

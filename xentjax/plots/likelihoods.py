@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from xentjax import inference
-from xentjax.parameters import named_leaves
+from xentjax.parameters import entry_name, named_leaves
 from xentjax.plots.drawing import LINE, MODEL, axes, check_known
 from xentjax.results import Fit
 from xentjax.sources import check_count
@@ -62,7 +62,7 @@ def profile(
     ax.plot(values, curve, "-", color=MODEL)
     drop = 0.5 * float(jax.scipy.special.ndtri(jnp.asarray((1 - level) / 2, float))) ** 2
     ax.axhline(top - drop, color=LINE, lw=0.8, ls="--")
-    ax.axvline(_parameter(fit, name).value, color=LINE, lw=0.8)
+    ax.axvline(_number(fit.model, name)[1], color=LINE, lw=0.8)
     for end in (low, high):
         if values[0] < end < values[-1]:
             ax.axvline(end, color=LINE, lw=0.8, ls=":")
@@ -72,9 +72,8 @@ def profile(
 
 def _around(fit: Fit, name: str, low: float, high: float, num_points: int) -> np.ndarray:
     """Values inside the support, from 40 percent beyond one end of the interval to 40 percent beyond the other."""
-    leaf = _parameter(fit, name)
-    best, support = float(leaf.value), leaf.support
-    error = float(_parameter(fit, name, fit.standard_errors()).value)
+    support, best = _number(fit.model, name)
+    _, error = _number(fit.standard_errors(), name)
     # an end that is not known, or is that of the support, says nothing about how far to look
     below = best - low if support.low < low < best else np.inf
     above = high - best if best < high < support.high else np.inf
@@ -86,5 +85,11 @@ def _around(fit: Fit, name: str, low: float, high: float, num_points: int) -> np
     return np.linspace(first, last, num_points)
 
 
-def _parameter(fit: Fit, name: str, model: Any = None) -> Any:
-    return next(leaf for leaf in named_leaves(fit.model if model is None else model) if leaf.name == name)
+def _number(model: Any, name: str) -> tuple[Any, float]:
+    """The support and the value of one number of a model, by the name that `profile_interval` knows."""
+    return next(
+        (leaf.support, float(np.asarray(leaf.value)[index]))
+        for leaf in named_leaves(model)
+        for index in np.ndindex(np.shape(leaf.value))
+        if entry_name(leaf.name, index) == name
+    )
