@@ -428,3 +428,23 @@ def test_messages_of_mixtures() -> None:
         xj.fit_mle(xj.Mixture(jnp.ones(3) / 3, (xj.Normal, xj.Laplace)), WAITING)
     with pytest.raises(TypeError, match=r"fit: found Gamma as the source of a Mixture .* use quadrature\(p\) or monte"):
         xj.fit_kl(xj.Mixture(HALVES, xj.Normal), xj.Gamma(2.0, 1.0))
+
+
+def test_what_is_no_mixture_to_fit() -> None:
+    pair = [xj.Normal(0.0, 1.0), xj.Normal(1.0, 1.0)]
+    assert xj.Mixture([0.5, 0.5], pair).log_prob(0.0) == xj.Mixture([0.5, 0.5], tuple(pair)).log_prob(0.0)
+    with pytest.raises(ValueError, match=r"Mixture: found one weight, 0.3, .*; write \[0.3, 0.7\] for two"):
+        xj.Mixture(0.3, xj.Normal)
+    for components in (xj.Normal, (xj.Normal, xj.Gamma)):
+        with pytest.raises(ValueError, match=r"Mixture: found components that are to start from data, .*; fit it"):
+            xj.Mixture([0.5, 0.5], components).log_prob(0.0)
+    x = jnp.array([1.0, 2.0, 4.0, 3.5, 7.0, 2.5])
+    for components, names in (
+        (xj.Uniform, "components.low, components.high"),
+        ((xj.Normal, xj.Pareto), "components.1.scale"),
+    ):
+        with pytest.raises(ValueError, match=rf"Mixture: found {names} to fit, but .* smooth .*; hold them"):
+            xj.fit_mle(xj.Mixture([0.5, 0.5], components), x)
+    ends = {"components.low": [0.0, 2.0], "components.high": [5.0, 9.0]}
+    start = xj.Mixture([0.5, 0.5], xj.Uniform(*ends.values()))
+    assert xj.fit_mle(start, x, fixed=ends).converged

@@ -7,6 +7,7 @@ the value, and so that compiled programs stay small: autodiff never goes through
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -134,18 +135,25 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     return log_ratio(p, q), dp / p - dq / q
 
 
+def quotient(x: Any, y: Array) -> Any:
+    """x / y, whose derivatives form no powers of y, which leave the range of floats before y does.
+
+    The number 0.0, the spread of a single point, stays what it is: its derivatives would be as many terms again.
+    """
+    return x if isinstance(x, float) and x == 0 else _quotient(x, y)
+
+
 @jax.custom_jvp
 @jax.jit
-def quotient(x: Array, y: Array) -> Array:
-    """x / y, whose derivatives form no powers of y, which leave the range of floats before y does."""
+def _quotient(x: Array, y: Array) -> Array:
     return x / y
 
 
-@quotient.defjvp
+@_quotient.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
     (x, y), (dx, dy) = primals, tangents
-    value = quotient(x, y)
-    return value, quotient(dx, y) - value * quotient(dy, y)
+    value = _quotient(x, y)
+    return value, _quotient(dx, y) - value * _quotient(dy, y)
 
 
 @jax.custom_jvp

@@ -23,13 +23,16 @@ class Certificate(NamedTuple):
     gradient: Array
     gap: Array
     step: Array  # saddle-free Newton step, not limited
-    slope: Array  # g·step
-    bend: Array  # step·H·step
-    length: Array  # √(step·|H|·step), in units of √nats
+    forms: Array  # [3]: g·step, step·H·step and step·|H|·step; together, as each would be a kernel of its own
     convex: Array
     full: Array  # the Newton step without any limit
     hessian: Any
     flat: Any = None  # past `DENSE_LIMIT`, at the end: the coordinates [m] that the data do not determine
+
+    @property
+    def length(self) -> Array:
+        """√(step·|H|·step), in units of √nats."""
+        return jnp.sqrt(self.forms[2])
 
 
 def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, radius: Array) -> Certificate:
@@ -39,11 +42,10 @@ def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, 
     value, gradient, hessian = second_order(objective, point, unravel)
     # along a flat direction the radius, measured by curvature, allows any distance; ten e-folds are enough at once
     reach = 10 + 10 * jnp.abs(point)
-    gap, step, slope, bend, length, convex, full = _saddle_free_step(gradient, hessian, radius, reach)
+    gap, step, forms, convex, full = _saddle_free_step(gradient, hessian, radius, reach)
     k = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(step), 1)))
-    return Certificate(
-        point, value, gradient, gap, k * step, k * slope, k * k * bend, k * length, convex, full, hessian
-    )
+    forms = forms * jnp.stack([k, k * k, k * k])
+    return Certificate(point, value, gradient, gap, k * step, forms, convex, full, hessian)
 
 
 def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
@@ -58,34 +60,45 @@ def second_order(objective: Callable[[Any], Array], point: Array, unravel: Calla
 
 
 def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> tuple[Array, ...]:
-    """Gap, step, its slope, bend and length, whether the Hessian is convex to rounding, and the step without limits."""
+    """Gap, step, its forms, whether the Hessian is convex to rounding, and the step without limits.
+
+    Every loop of a fit has this in it, and each vector or scalar that is used twice is a kernel to compile and to call:
+    hence the quotients taken once, and the products and the sums made together.
+    """
     eps = jnp.finfo(g.dtype).eps
     # unit diagonal first: the decomposition is then as accurate for parameters of any units
-    diagonal = jnp.abs(jnp.sum(hessian * jnp.eye(g.shape[0], dtype=g.dtype), -1))
+    diagonal = jnp.abs(diagonal_of(hessian))
     unit = _units(g, hessian, diagonal, reach)
-    values, vectors = symmetric_eigen(hessian / (unit[:, None] * unit[None, :]))
-    slopes = (g / unit) @ vectors
+    inverse = 1 / unit
+    values, vectors = symmetric_eigen(hessian * inverse[:, None] * inverse[None, :])
+    slopes = (g * inverse) @ vectors
     largest = jnp.max(jnp.abs(values))
     size = jnp.where(largest > 0, jnp.maximum(jnp.abs(values), eps * g.shape[0] * largest), 1.0)
-    decrements = 0.5 * slopes * slopes / size
+    ratio = slopes / size
+    decrements = 0.5 * slopes * ratio
     # downhill along negative curvature by at least a tenth of the radius: a saddle's gradient is no reason to stay
     concave = values < -(eps**0.5)
     least = jnp.where(concave, 0.1 * radius / jnp.sqrt(size), 0.0)
     # a direction that leads far and promises less than rounding is left alone: its slope and curvature are noise
-    moves = jnp.abs(vectors / (unit * reach)[:, None]) * (jnp.abs(slopes) / size)[None, :]
-    idle = ~concave & (decrements < eps) & (jnp.max(moves, 0) > 0.01)
-    length = jnp.where(idle, 0.0, jnp.maximum(jnp.abs(slopes) / size, least))
+    far = jnp.any(jnp.abs(vectors * ratio[None, :]) > (0.01 * unit * reach)[:, None], 0)
+    idle = ~concave & (decrements < eps) & far
+    length = jnp.where(idle, 0.0, jnp.maximum(jnp.abs(ratio), least))
     coordinates = jnp.where(slopes < 0, length, -length)
     squares = coordinates * coordinates
-    moved = vectors @ coordinates
+    moved, full = (vectors @ jnp.stack([coordinates, ratio], -1)).T
     # while others lead far, a part that is rounding waits: it would push a median off the kink that is its maximum
     rounding = (jnp.abs(moved) <= 8 * eps) & (jnp.max(jnp.abs(moved)) > eps**0.5)
-    step, length = jnp.where(rounding, 0.0, moved) / unit, jnp.sqrt(jnp.sum(size * squares))
+    step = jnp.where(rounding, 0.0, moved) * inverse
+    forms = jnp.sum(jnp.stack([slopes * coordinates, values * squares, size * squares]), -1)
     # an infinite derivative is no certificate
     single = jnp.max(0.5 * g * g / (diagonal + jnp.abs(g) + jnp.finfo(g.dtype).tiny))  # never more than the whole
     gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.maximum(jnp.sum(decrements), single), jnp.nan)
-    full = (vectors @ (slopes / size)) / unit
-    return gap, step, slopes @ coordinates, values @ squares, length, ~jnp.any(concave), full
+    return gap, step, forms, ~jnp.any(concave), full * inverse
+
+
+def diagonal_of(matrix: Array) -> Array:
+    """The diagonal [m] of a matrix [m, m], as a slice: `jnp.diagonal` gathers, in kernels of its own."""
+    return matrix.reshape(-1)[:: matrix.shape[0] + 1]
 
 
 def _units(g: Array, hessian: Array, diagonal: Array, reach: Array) -> Array:
@@ -222,4 +235,4 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
     gap = jnp.where(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)
-    return Certificate(point, value, g, gap, step, slope, bend, jnp.sqrt(jnp.abs(bend)), convex, step, None)
+    return Certificate(point, value, g, gap, step, jnp.stack([slope, bend, jnp.abs(bend)]), convex, step, None)

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from xentjax.certificates import Certificate, symmetric_eigen
+from xentjax.certificates import Certificate, diagonal_of, symmetric_eigen
 from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, places, uncentred, unconstrain
 from xentjax.statuses import Status
 
@@ -106,7 +106,7 @@ def _still_moving(
     slow = (settled & (best.gap > 0.01 * tol)) | vanishing
     step = jnp.abs(best.full)
     # a coordinate counts if it makes a good part of the step, measured by curvature
-    size = step if best.hessian is None else step * jnp.sqrt(jnp.abs(jnp.diagonal(best.hessian)))
+    size = step if best.hessian is None else step * jnp.sqrt(jnp.abs(diagonal_of(best.hessian)))
     # where the gap is rounding, as it soon is in float32, the step is small too
     # the exponential of a power of the coordinates needs but a small part of them to fall on
     least = jnp.where(vanishing, jnp.finfo(step.dtype).eps ** 0.2, 0.01)
@@ -126,7 +126,7 @@ def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array]:
 
     Past 64 coordinates `undetermined` tells.
     """
-    root = jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
+    root = jnp.sqrt(jnp.abs(diagonal_of(hessian)))
     # an e-fold that costs less than the rounding of a nat costs nothing
     root = jnp.where(relative & (root * root < 64 * jnp.finfo(root.dtype).eps), 0.0, root)
     unit = jnp.where(root > 0, root, 1.0)

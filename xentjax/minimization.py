@@ -59,33 +59,42 @@ def newton() -> optax.GradientTransformationExtraArgs:
     """
 
     def init(params: Any) -> NewtonState:
-        point, _ = ravel_pytree(params)
-        size = point.shape[0]
-        zero = jnp.zeros((), point.dtype)
-        hessian = jnp.zeros((size, size), point.dtype) if size <= DENSE_LIMIT else None
-        unknown = Certificate(point, zero, point, zero, point, zero, zero, zero, jnp.asarray(False), point, hessian)
-        return NewtonState(unknown, zero + 1, jnp.asarray(0))
+        return _begin(ravel_pytree(params)[0])
 
     def update(
         updates: Any, state: NewtonState, params: Any = None, *, value_fn: Callable[[Any], Array], **_: Any
     ) -> tuple[Any, NewtonState]:
         point, unravel = ravel_pytree(params)
         state = _judge(state, certify(value_fn, point, unravel, state.radius))
-        best = state.best
-        return unravel(best.point + _scale(state) * best.step - point), state
+        return unravel(_proposed(state) - point), state
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _begin(point: Array) -> NewtonState:
+    """The state before any evaluation, which proposes the point itself."""
+    size, zero, still = point.shape[0], jnp.zeros((), point.dtype), jnp.zeros_like(point)
+    hessian = jnp.zeros((size, size), point.dtype) if size <= DENSE_LIMIT else None
+    forms = jnp.zeros(3, point.dtype)
+    unknown = Certificate(point, zero, still, zero, still, forms, jnp.asarray(False), still, hessian)
+    return NewtonState(unknown, zero + 1, jnp.asarray(0))
+
+
+def _proposed(state: NewtonState) -> Array:
+    """Where to evaluate next."""
+    return state.best.point + _scale(state) * state.best.step
 
 
 def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     """Keep the better point; widen the trust where the model of the objective held, narrow it where it did not."""
     best, radius, first = state.best, state.radius, state.evaluations == 0
     scale = _scale(state)
-    promised = -(scale * best.slope + 0.5 * scale * scale * best.bend)
+    slope, bend, _ = best.forms
+    promised = -(scale * slope + 0.5 * scale * scale * bend)
     noise, drop, closer = _noise(best), best.value - trial.value, trial.gap < best.gap
     # close to the minimum the objective may round by more than is promised, but the slopes at both ends of a step tell
     # what it gains, exactly to its third order; a gap a tenth of the last says that they are no noise
-    by_slopes = -0.5 * scale * (best.slope + trial.gradient @ best.step)
+    by_slopes = -0.5 * scale * (slope + trial.gradient @ best.step)
     told = (promised < _doubtful(best)) & (trial.gap < 0.1 * best.gap)
     drop = jnp.where(told, jnp.maximum(drop, by_slopes), drop)
     # where the promise itself is only noise, the gap decides: it is made from the gradient
@@ -222,15 +231,16 @@ def run(
         value = objective(free)
         zero, point = jnp.zeros_like(value), point.astype(value.dtype)
         hessian = jnp.zeros((0, 0), value.dtype)
-        done = Certificate(point, value, point, zero, point, zero, zero, zero, jnp.asarray(True), point, hessian)
+        forms = jnp.zeros(3, value.dtype)
+        done = Certificate(point, value, point, zero, point, forms, jnp.asarray(True), point, hessian)
         status = jnp.where(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START)
         return done, status, jnp.asarray(0), jnp.asarray(True)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
     # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
     certified = isinstance(jax.eval_shape(optimizer.init, free), NewtonState)
-    loop = _run_newton if certified else _run_other
+    loop = _run_newton if certified else functools.partial(_run_other, optimizer)
     with jax.default_matmul_precision("highest"):  # accelerators would round products to fewer digits
-        best, status, steps, settled = loop(optimizer, objective, point, unravel, tol, max_steps)
+        best, status, steps, settled = loop(objective, point, unravel, tol, max_steps)
         last = (status == Status.CONVERGED) & (best.gap <= _unseen(best))
         best = best._replace(point=jnp.where(last, best.point + best.step, best.point))
         if point.shape[0] > DENSE_LIMIT:
@@ -247,6 +257,11 @@ RUNNING = -1
 # A Newton step squares the gap: within the tolerance up to three more evaluations bring in the last digits, one where
 # the gap is at the machine epsilon already.
 SETTLED = 3
+
+
+# A step that succeeds makes the next three times as long. So many in a row that are less than a thousandth of Newton's
+# go from one rounding of the parameters to the next, as where residuals are 0 but for rounding.
+SHORT, CRAWLED = 1e-3, 100
 
 
 def _unseen(best: Certificate) -> Array:
@@ -277,20 +292,23 @@ def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps:
 
 
 def _run_newton(
-    optimizer: Any, objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: Any
+    objective: Callable, point: Array, unravel: Callable, tol: Array, max_steps: Any
 ) -> tuple[Certificate, Array, Array, Array]:
+    """What a loop over `newton().update` does, without the updates between points and parameters."""
+
     def body(carry: tuple) -> tuple:
-        params, state, settled, _ = carry
+        state, settled, crawled, _ = carry
         settled = settled + _settling(state.best, tol, state.evaluations == 0)
-        updates, state = optimizer.update(params, state, params, value_fn=objective)
+        crawled = jnp.where(_scale(state) < SHORT, crawled + 1, 0)
+        state = _judge(state, certify(objective, _proposed(state), unravel, state.radius))
         status = _end(state.best, tol, settled, state.evaluations, max_steps)
         # the radius bounds what a step can promise: far below the tolerance nothing is left to try
-        stuck = (state.radius < 1e-4 * jnp.sqrt(tol)) & (status == RUNNING)
+        stuck = ((state.radius < 1e-4 * jnp.sqrt(tol)) | (crawled > CRAWLED)) & (status == RUNNING)
         status = jnp.where(stuck, jnp.where(_closed(state.best, tol), Status.CONVERGED, Status.STALLED), status)
-        return optax.apply_updates(params, updates), state, settled, status
+        return state, settled, crawled, status
 
-    start = (unravel(point), optimizer.init(unravel(point)), jnp.asarray(0), jnp.asarray(RUNNING))
-    _, state, settled, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
+    start = (_begin(point), jnp.asarray(0), jnp.asarray(0), jnp.asarray(RUNNING))
+    state, settled, _, status = jax.lax.while_loop(lambda carry: carry[-1] == RUNNING, body, start)
     return state.best, status, state.evaluations, settled >= SETTLED
 
 
@@ -330,7 +348,7 @@ def _run_other(
     start = (
         params,
         optimizer.init(params),
-        _NEWTON.init(params).best,
+        _begin(point).best,
         jnp.asarray(0),
         jnp.asarray(0),
         jnp.asarray(True),

@@ -31,7 +31,7 @@ def aside(default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"aside": True})
 
 
-def _numbers_to_arrays(instance: Any) -> None:
+def numbers_to_arrays(instance: Any) -> None:
     """The constructor's only work: declared parameters become floating-point arrays, 2 becomes 2.0."""
     for field in dataclasses.fields(instance):
         if "support" not in field.metadata:
@@ -70,7 +70,7 @@ def record(cls: type[Instance]) -> type[Instance]:
     """
     has_repr = cls.__repr__ is not object.__repr__
     if not hasattr(cls, "__post_init__"):
-        cls.__post_init__ = _numbers_to_arrays  # type: ignore[attr-defined]
+        cls.__post_init__ = numbers_to_arrays  # type: ignore[attr-defined]
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=not has_repr)(cls)
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     leaves = [f.name for f in fields if not f.metadata.get("static")]

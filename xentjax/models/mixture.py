@@ -1,7 +1,7 @@
 """Finite mixtures: a model, and a source whose expectations are those of its components."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -10,8 +10,9 @@ from jax import Array
 
 from xentjax.families.family import Family
 from xentjax.models.groups import groups_of
-from xentjax.models.starts import started
+from xentjax.models.starts import is_open, started
 from xentjax.parameters import Parameter, named_leaves, simplex
+from xentjax.records import numbers_to_arrays
 from xentjax.sources import Empirical
 from xentjax.statistics import identity, square, summarize
 from xentjax.supports import NON_NEGATIVE, POSITIVE, REAL, Support, reaches_beyond
@@ -30,7 +31,7 @@ class Mixture(Family):
 
     Args:
       weights: probabilities [k]; their number is that of the components. A weight of 0 leaves its component out.
-      components: one instance of any model whose parameters have a leading axis of length k; or a tuple of k models,
+      components: one instance of any model whose parameters have a leading axis of length k; or k models in a tuple,
         which may differ; or a class, or a combination with one inside, as Mixture(jnp.ones(3) / 3, Normal). A fit
         then starts from groups of the data: for numbers, along the sorted data in the shares of `weights`; for
         vectors, and the pairs (x, y) of conditional models, around k centres (k-means). A few percent of all data
@@ -53,6 +54,16 @@ class Mixture(Family):
     weights: Parameter = simplex()
     components: Any = None
 
+    def __post_init__(self) -> None:
+        numbers_to_arrays(self)
+        if jnp.ndim(self.weights) == 0:
+            raise ValueError(
+                f"Mixture: found one weight, {self.weights}, but a vector of probabilities, one for each component, is "
+                f"needed; write [{self.weights}, {1 - self.weights}] for two."
+            )
+        if isinstance(self.components, list):
+            object.__setattr__(self, "components", tuple(self.components))
+
     @property
     def support(self) -> Support:  # type: ignore[override]
         if isinstance(self.components, tuple):
@@ -69,12 +80,13 @@ class Mixture(Family):
         k, components = jnp.shape(self.weights), self.components
         if isinstance(components, tuple):
             if k == (len(components),) and all(hasattr(part, "log_prob") for part in components):
-                return components
+                return self._with_values()
             raise ValueError(
                 f"Mixture: found {k[0] if k else 0} weights and a tuple of {len(components)} components, "
                 f"{', '.join(type(part).__name__ for part in components)}, but one model with log_prob for each weight "
                 "is needed."
             )
+        components = self._with_values()
         shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(components)]
         if not hasattr(components, "log_prob") or any(shape[:1] != k for shape in shapes):
             raise ValueError(
@@ -84,6 +96,29 @@ class Mixture(Family):
                 "[1.0, 1.0])), or a tuple of models, or a class that a fit starts from data."
             )
         return components
+
+    def _with_values(self) -> Any:
+        if is_open(self.components):
+            raise ValueError(
+                f"Mixture: found components that are to start from data, {self.components!r}, but values are needed; "
+                "fit it, and use the model of the fit, or give instances."
+            )
+        return self.components
+
+    def check_held(self, names: Collection[str]) -> None:
+        """An error for components with parameters, as the ends of Uniform, in which the likelihood jumps."""
+        several = isinstance(self.components, tuple)
+        parts = enumerate(self.components) if several else [("", self.components)]
+        edges = [
+            f"components.{k}.{name}" if several else f"components.{name}"
+            for k, part in parts
+            for name in getattr(part, "edges", ())
+        ]
+        if moving := [name for name in edges if name not in names]:
+            raise ValueError(
+                f"Mixture: found {', '.join(moving)} to fit, but parameters in which the likelihood is smooth are "
+                "needed, and in these it has jumps or corners at the observations; hold them, with fixed={name: values}."
+            )
 
     def _each(self, f: Callable[[Any], Any]) -> Any:
         """f of each component, stacked on a leading axis [k]."""
