@@ -117,7 +117,7 @@ class Mixture(Family):
         if moving := [name for name in edges if name not in names]:
             raise ValueError(
                 f"Mixture: found {', '.join(moving)} to fit, but parameters in which the likelihood is smooth are "
-                "needed, and in these it has jumps or corners at the observations; hold them, with fixed={name: values}."
+                "needed, and in these it has jumps or corners at the observations; hold them with fixed={name: values}."
             )
 
     def _each(self, f: Callable[[Any], Any]) -> Any:
