@@ -127,6 +127,17 @@ def test_what_is_held_stays_and_what_data_give_moves():
     assert (simulated.models.low == 0).all()
 
 
+def test_no_refit_tells_the_error_of_an_end():
+    fit = xj.fit_mle(xj.Pareto, X + 1.0).check()
+    for replicates in (
+        bootstrap(fit, X + 1.0, jax.random.key(8), 50),
+        parametric_bootstrap(fit, jax.random.key(8), 50),
+    ):
+        low, high = replicates.percentile_interval()
+        assert np.isnan([low.scale, high.scale, replicates.standard_errors().scale]).all()
+        assert low.alpha < fit.model.alpha < high.alpha
+
+
 def test_replicates_that_failed_are_left_out_and_counted(fit, replicates):
     good = np.arange(B) % 4 > 0
     models = dataclasses.replace(replicates.models, scale=jnp.where(good, replicates.models.scale, 1e9))

@@ -23,6 +23,7 @@ from inference_cases import (
 
 import xentjax as xj
 from xentjax import inference
+from xentjax.results import in_digits
 
 
 def test_observed_covariance_is_the_inverse_of_the_observed_information():
@@ -188,6 +189,32 @@ def test_numbers_are_written_to_the_digits_of_their_errors():
     assert "1000000.00" in repr(fit.summary()).split("interval")[1].split(" to ")[0]
 
 
+def undetermined(p, x):
+    return xj.Normal(p["a"] + p["b"], 1.0).log_prob(x)
+
+
+def test_what_the_data_do_not_determine_is_not_shown_as_held():
+    flat = xj.fit_mle(xj.Density({"a": 0.0, "b": 1.0}, undetermined), X).summary()
+    assert flat.remark.tolist() == ["", ""]
+    assert repr(flat).count("nan") == 6
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (1e6, 1e-3, "1000000"),
+        (1 / 3, 0.1, "0.333333"),
+        (1e6 + 1 / 3, 1e-3, "1000000.33333"),
+        (0.0, 1.0, "0"),
+        (1.5, np.inf, "1.5"),
+        (np.nan, 1.0, "nan"),
+        (1e300, 5e-324, "1.0000000000000001e+300"),
+    ],
+)
+def test_digits_follow_the_error(value, error, shown):
+    assert in_digits(value, error) == shown
+
+
 def test_held_parameters_have_no_error():
     fit = xj.fit_mle(xj.Gamma, X, fixed={"concentration": 2.0})
     low, high = fit.interval()
@@ -197,7 +224,7 @@ def test_held_parameters_have_no_error():
     assert low.rate < fit.model.rate < high.rate
     table = fit.summary()
     assert table.parameter.tolist() == ["concentration", "rate"]
-    assert "none" in repr(table)
+    assert "held" in repr(table)
     everything = xj.fit_mle(xj.Gamma(2.0, 1.0), X, fixed=["concentration", "rate"])
     assert everything.covariance().natural().shape == (0, 0)
     assert everything.interval()[0].rate == 1.0

@@ -353,6 +353,21 @@ def test_what_a_compiled_function_closes_over_is_checked_too() -> None:
         jax.jit(lambda x: xj.fit_mle(wrong, x))(x)
 
 
+def test_a_start_is_asked_in_its_own_precision_and_only_for_what_it_gives() -> None:
+    x = jnp.concatenate([jnp.linspace(-5.0, -3.0, 20), jnp.linspace(0.0, 1.0, 20), jnp.linspace(4.0, 7.0, 20)])
+    thirds = jnp.full(3, 1 / 3, "float32")  # their sum is 1 to the rounding of float32
+    start = xj.Mixture(thirds, xj.Normal(jnp.array([-4.0, 0.0, 5.0]), jnp.ones(3)))
+    assert xj.fit_mle(start, x).converged
+    # the scale that is held takes the place of the wrong one
+    wrong = xj.Normal(0.2, -1.0)
+    assert xj.fit_mle(wrong, x, fixed={"scale": 1.0}).converged
+    assert jax.jit(lambda x: xj.fit_mle(wrong, x, fixed={"scale": 1.0}).converged)(x)
+    status = jax.vmap(lambda scale: xj.fit_mle(xj.Normal(0.2, scale), x).status)(jnp.array([1.0, -1.0]))
+    assert status.tolist() == [xj.Status.CONVERGED, xj.Status.BAD_START]
+    with pytest.raises(ValueError, match=r"found total_count = -1\.0 in the Binomial to start from"):
+        xj.fit_mle(xj.Binomial(-1.0, 0.5), jnp.array([0.0, 1.0]))
+
+
 @pytest.mark.parametrize("size", [1e-30, 1e30])
 def test_standard_errors_over_the_range_of_float32(size):
     """A rate of 1e-30 has a variance that float32 cannot hold."""

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 from golden_recipes import CASES, GOLDEN, RECIPES, golden, observed
 
@@ -95,7 +96,9 @@ def test_mixture_of_the_library_finds_the_published_mixture():
     assert covariance.correlation()[0, 1] == pytest.approx(-1.0, abs=1e-12)
     low, high = fit.interval()
     z = scipy.stats.norm.ppf(0.975)
-    np.testing.assert_allclose(high.weights - low.weights, 2 * z * errors.weights, rtol=1e-12)
+    logits, spread = scipy.special.logit(fit.model.weights), z * errors.weights / np.prod(fit.model.weights)
+    np.testing.assert_allclose(low.weights, scipy.special.expit(logits - spread), rtol=1e-12)
+    np.testing.assert_allclose(high.weights, scipy.special.expit(logits + spread), rtol=1e-12)
     assert (low.components.rate > 0).all()
 
 

@@ -25,6 +25,7 @@ def numbers(model):
 @partial(jax.jit, static_argnums=(3, 4))
 def inferred(fit, data, weights, published, wanted):
     """The published parameters, and their standard errors by each of the wanted covariances."""
+    assert wanted[0] == "standard_errors"
     observed = xj.inference.observed_covariance(fit)
     others = [getattr(xj.inference, f"{kind}_covariance")(fit, data, weights) for kind in wanted[1:]]
 

@@ -177,6 +177,15 @@ def test_no_p_value_without_a_fit():
     assert np.isnan(goodness_of_fit(fit, x, KEY(), largest, 199).p_value)
 
 
+def test_no_p_value_of_a_statistic_that_is_always_infinite():
+    x = np.random.default_rng(3).uniform(2.0, 5.0, 40) ** 4
+    fit = xj.fit_mle(xj.Uniform, x)
+    found = goodness_of_fit(fit, x, KEY(), num_samples=99)
+    assert found.statistic == np.inf
+    assert np.isnan(found.p_value)
+    assert goodness_of_fit(fit, x, KEY(), kolmogorov_smirnov, 99).p_value < 0.1
+
+
 @xj.record
 class Logit:
     slope: xj.Parameter = xj.real(0.0)

@@ -109,6 +109,16 @@ def test_models_that_are_not_nested():
         inference.likelihood_ratio_test(xj.fit_mle(xj.Exponential, X[:50]), gamma())
 
 
+def test_an_end_of_the_support_has_no_chi_squared_test():
+    x = X + 1.0
+    full = xj.fit_mle(xj.Pareto, x)
+    with pytest.raises(ValueError, match=r"^likelihood_ratio_test: found a full model that takes scale from single"):
+        inference.likelihood_ratio_test(xj.fit_mle(xj.Pareto, x, fixed={"scale": 1.0}), full)
+    assert inference.likelihood_ratio_test(xj.fit_mle(xj.Pareto, x, fixed={"alpha": 1.0}), full).p_value < 1
+    with pytest.raises(ValueError, match=r"^wald_test: found a function that returns 1 numbers for 0 free parameters"):
+        inference.wald_test(xj.fit_mle(xj.Uniform, x), lambda q: q.low)
+
+
 def test_a_score_test_needs_something_held():
     with pytest.raises(ValueError, match=r"^score_test: found a fit that holds no parameter against .* none, .*; hold"):
         inference.score_test(gamma(), X)

@@ -95,7 +95,6 @@ COMPONENTS = {
         r"1 weights .* shapes \(2,\), but",
     ),
     "one scale": (lambda: xj.Mixture([0.5, 0.5], xj.Normal([0.0, 1.0], 1.0)), r"2 weights .* shapes \(2,\), \(\), but"),
-    "a list": (lambda: xj.Mixture([0.5, 0.5], [xj.Normal(0.0, 1.0)] * 2), r"shapes \(\), but one instance"),
 }
 
 

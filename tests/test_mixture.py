@@ -435,6 +435,11 @@ def test_what_is_no_mixture_to_fit() -> None:
     assert xj.Mixture([0.5, 0.5], pair).log_prob(0.0) == xj.Mixture([0.5, 0.5], tuple(pair)).log_prob(0.0)
     with pytest.raises(ValueError, match=r"Mixture: found one weight, 0.3, .*; write \[0.3, 0.7\] for two"):
         xj.Mixture(0.3, xj.Normal)
+    for components in ("Normal", None):
+        with pytest.raises(
+            TypeError, match=rf"Mixture: found {components!r} as the components, but a model with log_prob"
+        ):
+            xj.Mixture([0.5, 0.5], components)
     for components in (xj.Normal, (xj.Normal, xj.Gamma)):
         with pytest.raises(ValueError, match=r"Mixture: found components that are to start from data, .*; fit it"):
             xj.Mixture([0.5, 0.5], components).log_prob(0.0)

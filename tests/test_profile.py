@@ -134,6 +134,18 @@ def test_a_number_of_a_batch_of_components_has_a_name():
     np.testing.assert_allclose(profile(fit, GROUPS, "components.loc[1]", [high])[0], held.cross_entropy, rtol=1e-8)
 
 
+def test_a_coefficient_of_an_array_of_columns_has_a_name():
+    x = np.stack([GROUPS[:40], GROUPS[:40] ** 2], 1)
+    y = 1.0 + x @ [1.0, -0.1] + np.random.default_rng(2).normal(size=40)
+    fit = xj.fit_mle(xj.Regression(xj.Normal, loc=xj.Linear()), (x, y)).check()
+    for end in profile_interval(fit, (x, y), "loc.x[1]"):
+        # least squares with the coefficient held: n log(RSS / RSS₀) is the likelihood ratio
+        rest = np.column_stack([np.ones(40), x[:, 0]])
+        residuals = (y - end * x[:, 1]) - rest @ np.linalg.lstsq(rest, y - end * x[:, 1])[0]
+        ratio = 40 * np.log(np.mean(residuals**2) / fit.model.of.scale**2)
+        np.testing.assert_allclose(ratio, 3.841458820694124, rtol=1e-8)
+
+
 def test_what_cannot_be_asked():
     x = BATCH[4]
     fit = xj.fit_mle(xj.Gamma, x)

@@ -138,7 +138,8 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 def quotient(x: Any, y: Array) -> Any:
     """x / y, whose derivatives form no powers of y, which leave the range of floats before y does.
 
-    The number 0.0, the spread of a single point, stays what it is: its derivatives would be as many terms again.
+    The number 0.0, the spread of a single point, stays the number, of no shape: its derivatives would be as many terms
+    again.
     """
     return x if isinstance(x, float) and x == 0 else _quotient(x, y)
 

@@ -108,14 +108,15 @@ def _check_names_of_supports(caller: str, model: Any) -> None:
             )
 
 
-def check_inside(caller: str, model: Any) -> None:
-    """An error for a value to start from that is outside its support.
+def check_inside(caller: str, model: Any, fixed: Any) -> None:
+    """An error for a value to start from that is outside its support, unless another is held in its place.
 
     It is looked for where a fit says that it could not begin, as it takes a good part of the time of a small fit.
     """
     if inspect.isclass(model):
         return
-    leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter]
+    replaced = fixed if isinstance(fixed, Mapping) else ()
+    leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter and leaf.name not in replaced]
     seen = [leaf for leaf in leaves if not _traced(leaf.value)]  # what is traced may be inside
     inside = _contained([leaf.support for leaf in seen], [leaf.value for leaf in seen])
     for leaf, good in zip(seen, inside, strict=True):
@@ -305,18 +306,19 @@ def without_scatter(model: Any, source: Any) -> Array:
     return model.passes_through(source)
 
 
-def could_not_begin(fit: Fit) -> bool:
-    """Whether a fit says that it could not begin; inside jit, where it says nothing yet, no."""
-    traced = isinstance(fit.status, jax.core.Tracer)
-    return not traced and fit.status.ndim == 0 and int(fit.status) == Status.BAD_START
+def is_refused(fit: Fit) -> bool:
+    """Whether a fit says that it could not begin, or may say so: inside jit it says nothing yet."""
+    return isinstance(fit.status, jax.core.Tracer) or int(fit.status) in (Status.BAD_START, Status.BAD_DATA)
 
 
-def knows_a_start(model: Any) -> bool:
-    """Whether this is a family's instance whose class computes a start from data.
+def is_lost(model: Any, fit: Fit) -> bool:
+    """Outside jit, whether a fit could not begin at a family's instance, while its class knows a start from data.
 
     Where the data themselves allow no fit, the class says so as well.
     """
-    if not isinstance(model, Family):
+    if not isinstance(model, Family) or isinstance(fit.status, jax.core.Tracer):
+        return False
+    if int(fit.status) != Status.BAD_START:
         return False
     # a combination is an instance too, but starts by its parts
     own = inspect.getattr_static(type(model), "start")

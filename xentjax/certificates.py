@@ -30,6 +30,16 @@ class Certificate(NamedTuple):
     flat: Any = None  # past `DENSE_LIMIT`, at the end: the coordinates [m] that the data do not determine
 
     @property
+    def slope(self) -> Array:
+        """g·step."""
+        return self.forms[0]
+
+    @property
+    def bend(self) -> Array:
+        """step·H·step."""
+        return self.forms[1]
+
+    @property
     def length(self) -> Array:
         """√(step·|H|·step), in units of √nats."""
         return jnp.sqrt(self.forms[2])

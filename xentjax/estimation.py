@@ -20,7 +20,7 @@ from xentjax.minimization import gap_tolerance, run
 from xentjax.models.starts import is_open, joined, split
 from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import Penalized, cross_entropy_objective
-from xentjax.parameters import NamedLeaf, check_names, may_be, may_begin, named_leaves, replace_leaves, unconstrain
+from xentjax.parameters import NamedLeaf, check_names, inside, may_be, named_leaves, replace_leaves, unconstrain
 from xentjax.refusals import explain
 from xentjax.results import Fit
 from xentjax.sources import Empirical
@@ -197,12 +197,11 @@ def _checked_fit(
 
     try:
         result = run_from(model, fixed)
-        lost = admission.could_not_begin(result)
-        if lost or is_open(model) or isinstance(result.status, jax.core.Tracer):
-            admission.check_inside(caller, model)
-        if lost and admission.knows_a_start(model):  # far from all data: the class knows a better start
+        if admission.is_refused(result) or is_open(model):
+            admission.check_inside(caller, model, fixed)
+        if admission.is_lost(model, result):  # far from all data: the class knows a better start
             other = run_from(type(model), _held(model, fixed))
-            result = result if admission.could_not_begin(other) else other
+            result = result if admission.is_lost(model, other) else other
     except NotImplementedError as error:
         # JAX has no type of its own for a derivative that it lacks, as that of gammainc in its first argument
         if "ifferentiation rule" not in str(error):
@@ -243,6 +242,8 @@ def _fit(
     check_names("fit", model, names)
     if hasattr(model, "check_held"):
         model.check_held(names)
+    # a start from data may lie at an end of its support with them; one that is given is asked in its own precision
+    begins = jnp.asarray(True) if made_for is not None else inside(model, held)
     model, exact = _settle(model, source, held, names)
     never_fitted = (leaf.name for leaf in named_leaves(model) if leaf.is_parameter and leaf.support.free is None)
     names = tuple(sorted({*names, *never_fitted, *getattr(model, "edges", ())}))
@@ -278,8 +279,7 @@ def _fit(
     found = unconstrain(model, names)[1](unravel(point))
     found = _with_kinks(found, model, source, names) if log_prior is None else found
     status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
-    # a start from data may lie at an end of its support with them
-    degenerate = degenerate | ~(may_be(model, held) if made_for is not None else may_begin(model, held))
+    degenerate = degenerate | ~(begins & may_be(model, held))
     status = jnp.where(degenerate, Status.BAD_START, status)
     unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
     status = jnp.where(admission.covered(model, source), status, unseen)

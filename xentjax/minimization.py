@@ -58,17 +58,19 @@ def newton() -> optax.GradientTransformationExtraArgs:
     See also: `optax.lbfgs`, which needs first derivatives only.
     """
 
-    def init(params: Any) -> NewtonState:
-        return _begin(ravel_pytree(params)[0])
+    return optax.GradientTransformationExtraArgs(_init, _update)
 
-    def update(
-        updates: Any, state: NewtonState, params: Any = None, *, value_fn: Callable[[Any], Array], **_: Any
-    ) -> tuple[Any, NewtonState]:
-        point, unravel = ravel_pytree(params)
-        state = _judge(state, certify(value_fn, point, unravel, state.radius))
-        return unravel(_proposed(state) - point), state
 
-    return optax.GradientTransformationExtraArgs(init, update)
+def _init(params: Any) -> NewtonState:
+    return _begin(ravel_pytree(params)[0])
+
+
+def _update(
+    updates: Any, state: NewtonState, params: Any = None, *, value_fn: Callable[[Any], Array], **_: Any
+) -> tuple[Any, NewtonState]:
+    point, unravel = ravel_pytree(params)
+    state = _judge(state, certify(value_fn, point, unravel, state.radius))
+    return unravel(_proposed(state) - point), state
 
 
 def _begin(point: Array) -> NewtonState:
@@ -89,12 +91,11 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     """Keep the better point; widen the trust where the model of the objective held, narrow it where it did not."""
     best, radius, first = state.best, state.radius, state.evaluations == 0
     scale = _scale(state)
-    slope, bend, _ = best.forms
-    promised = -(scale * slope + 0.5 * scale * scale * bend)
+    promised = -(scale * best.slope + 0.5 * scale * scale * best.bend)
     noise, drop, closer = _noise(best), best.value - trial.value, trial.gap < best.gap
     # close to the minimum the objective may round by more than is promised, but the slopes at both ends of a step tell
     # what it gains, exactly to its third order; a gap a tenth of the last says that they are no noise
-    by_slopes = -0.5 * scale * (slope + trial.gradient @ best.step)
+    by_slopes = -0.5 * scale * (best.slope + trial.gradient @ best.step)
     told = (promised < _doubtful(best)) & (trial.gap < 0.1 * best.gap)
     drop = jnp.where(told, jnp.maximum(drop, by_slopes), drop)
     # where the promise itself is only noise, the gap decides: it is made from the gradient
@@ -237,8 +238,7 @@ def run(
         return done, status, jnp.asarray(0), jnp.asarray(True)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
     # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
-    certified = isinstance(jax.eval_shape(optimizer.init, free), NewtonState)
-    loop = _run_newton if certified else functools.partial(_run_other, optimizer)
+    loop = _run_newton if optimizer.update is _update else functools.partial(_run_other, optimizer)
     with jax.default_matmul_precision("highest"):  # accelerators would round products to fewer digits
         best, status, steps, settled = loop(objective, point, unravel, tol, max_steps)
         last = (status == Status.CONVERGED) & (best.gap <= _unseen(best))
@@ -259,8 +259,8 @@ RUNNING = -1
 SETTLED = 3
 
 
-# A step that succeeds makes the next three times as long. So many in a row that are less than a thousandth of Newton's
-# go from one rounding of the parameters to the next, as where residuals are 0 but for rounding.
+# Steps that keep what they promise grow threefold each. So many in a row that are less than a thousandth of Newton's go
+# from one rounding of the parameters to the next, as where residuals are 0 but for rounding.
 SHORT, CRAWLED = 1e-3, 100
 
 

@@ -323,16 +323,11 @@ def _lanes(model: Any, path: tuple) -> int:
     return count
 
 
-def inside(model: Any) -> Array:
-    """Whether every parameter of `model` is finite and inside its support: one boolean, traceable."""
-    checks = [jnp.all(leaf.support.contains(leaf.value)) for leaf in named_leaves(model) if leaf.is_parameter]
+def inside(model: Any, beside: Collection[str] = ()) -> Array:
+    """Whether every parameter of `model` but these is finite and inside its support: one boolean, traceable."""
+    leaves = [leaf for leaf in named_leaves(model) if leaf.is_parameter and leaf.name not in beside]
+    checks = [jnp.all(leaf.support.contains(leaf.value)) for leaf in leaves]
     return jnp.all(jnp.stack(checks)) if checks else jnp.asarray(True)
-
-
-def may_begin(model: Any, held: Collection[str]) -> Array:
-    """Whether a fit may begin at these values: what is held `may_be`, and all others are inside; traceable."""
-    others = [leaf for leaf in named_leaves(model) if leaf.is_parameter and leaf.name not in held]
-    return jnp.all(jnp.stack([may_be(model, held), *(jnp.all(leaf.support.contains(leaf.value)) for leaf in others)]))
 
 
 def may_be(model: Any, names: Collection[str]) -> Array:

@@ -274,8 +274,9 @@ class Fit(_Outcome):
 
 def in_digits(value: float, error: float, least: int = 6) -> str:
     """A number with so many digits, or more where two digits of its standard error need them."""
-    ratio = abs(value) / error if error > 0 and math.isfinite(value) else 1.0
-    digits = max(least, min(17, math.ceil(math.log10(max(ratio, 1.0))) + 2))
+    digits = least
+    if value and math.isfinite(value) and 0 < error < math.inf:
+        digits = max(least, min(17, math.ceil(math.log10(abs(value)) - math.log10(error)) + 2))
     return f"{value:.{digits}g}"
 
 

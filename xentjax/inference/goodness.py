@@ -22,7 +22,8 @@ class GoodnessOfFit:
 
     Attributes:
       statistic: its value for the data.
-      p_value: (1 + number of simulations with a value at least as large) / (1 + their number).
+      p_value: (1 + number of simulations with a value at least as large) / (1 + their number); NaN where the statistic
+        is infinite for data and simulations alike, as `anderson_darling` of a model whose ends are observations.
       simulations: the number of simulations whose refit converged; others are left out.
     """
 
@@ -239,7 +240,7 @@ def _simulated(fit: Fit, source: Empirical, key: Array, statistic: Callable, num
     counted = converged & ~jnp.isnan(values)
     number = jnp.sum(counted)
     p_value = ((1 + jnp.sum(counted & (values >= value))) / (1 + number)).astype(value.dtype)
-    sound = fit.converged & ~jnp.isnan(value)
+    sound = fit.converged & ~jnp.isnan(value) & ~(jnp.isinf(value) & jnp.any(counted & jnp.isinf(values)))
     return GoodnessOfFit(value, jnp.where(sound, p_value, jnp.nan), number)
 
 

@@ -94,6 +94,12 @@ def likelihood_ratio_test(restricted: Any, full: Any) -> TestResult:
             f"likelihood_ratio_test: found {num_parameters(restricted)} free parameters in the restricted model and "
             f"{num_parameters(full)} in the full one, but the full one needs more; exchange the fits."
         )
+    if moved := [name for name in full.ends if name not in restricted.ends]:
+        raise ValueError(
+            f"likelihood_ratio_test: found a full model that takes {', '.join(moved)} from single observations and a "
+            "restricted one that does not, but a likelihood that is smooth in what is tested is needed, as it has no "
+            "chi-squared law otherwise; compare them by cross_validation."
+        )
     statistic = 2 * (full.log_likelihood - restricted.log_likelihood)
     if known(statistic):
         _check_nested(float(statistic), restricted, full)
@@ -260,13 +266,12 @@ def _wald(fn: Callable, covariance: Covariance) -> tuple[Array, Array]:
     value, slopes = with_slopes(fn, covariance)
     numbers, _ = ravel_pytree(value)
     size = covariance.matrix.shape[0]
-    rows = [slope.reshape(-1, size) for slope in jax.tree.leaves(slopes)]
-    derivative = jnp.concatenate(rows) if rows else jnp.zeros((0, size))
     if not 0 < numbers.shape[0] <= size:
         raise ValueError(
             f"wald_test: found a function that returns {numbers.shape[0]} numbers for {size} free parameters, but "
             "between 1 and as many numbers as parameters are needed; leave out those that follow from others."
         )
+    derivative = jnp.concatenate([slope.reshape(-1, size) for slope in jax.tree.leaves(slopes)])
     spread = derivative @ covariance.matrix @ derivative.T
     if covariance.ends:
         unknown, _ = ravel_pytree(moves_with_ends(fn, covariance))

@@ -14,7 +14,7 @@ from xentjax.inference.natural_scale import moved, scale_and_core, spread_of
 from xentjax.inference.observations import compiled, coordinates
 from xentjax.parameters import named_leaves, replace_leaves
 from xentjax.records import record
-from xentjax.supports import LOG_RATIO, REAL
+from xentjax.supports import LOG_RATIO, REAL, SIMPLEX
 
 
 @record
@@ -38,8 +38,9 @@ def wald_interval(fit: Any, covariance: Covariance | None = None, level: float =
 
     It covers the truth with probability `level` in large samples. An interval on the unconstrained coordinate stays
     inside the support, and its ends do not depend on whether a rate or a scale is asked for. Where a parameter is a
-    vector whose numbers move together (a simplex, logits, an ordered vector, a covariance matrix), no number has a
-    coordinate of its own: there it is value ± z · standard error, which may reach outside the support.
+    vector whose numbers move together (logits, an ordered vector, a covariance matrix), no number has a coordinate of
+    its own: there it is value ± z · standard error, which may reach outside the support; of probabilities with the sum
+    1 it is that of the logit of each, mapped back.
 
     Args:
       fit: a fit to data.
@@ -186,8 +187,20 @@ def _wald_interval(covariance: Covariance, level: Any) -> tuple[Any, Any]:
         for leaf, error, own in zip(leaves, errors, ends, strict=True):
             # vectors, and numbers that are their own coordinate
             symmetric = (leaf.support.ndim > 0 or leaf.support in (REAL, LOG_RATIO)) and moved(leaf, fixed)
-            by_error = symmetric or leaf.name in covariance.ends
-            values.append(leaf.value + sign * z * error.value if by_error else own.value)
+            if leaf.support is SIMPLEX and moved(leaf, fixed):
+                values.append(_moved_by_logit(leaf.value, sign * z * error.value))
+            elif symmetric or leaf.name in covariance.ends:
+                values.append(leaf.value + sign * z * error.value)
+            else:
+                values.append(own.value)
         return replace_leaves(model, values)
 
     return end(-1), end(1)
+
+
+def _moved_by_logit(p: Array, distance: Array) -> Array:
+    """Probabilities after a move of their logits that is this distance to first order; 0 and 1 stay."""
+    slope = p * (1 - p)
+    inside = slope > 0
+    logit = jax.scipy.special.logit(jnp.where(inside, p, 0.5))
+    return jnp.where(inside, jax.scipy.special.expit(logit + distance / jnp.where(inside, slope, 1.0)), p)

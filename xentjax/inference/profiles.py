@@ -324,15 +324,21 @@ def _named(caller: str, fit: Fit, name: str) -> _Entry:
         if leaf.name in found and leaf.support.ndim == 0
         for index in np.ndindex(np.shape(leaf.value))
     }
-    if name in fit.ends:
+    ends = [leaf for leaf in named_leaves(fit.model) if leaf.name in fit.ends]
+    if name in fit.ends or any(
+        name == entry_name(end.name, i) for end in ends for i in np.ndindex(np.shape(end.value))
+    ):
+        corner = hasattr(fit.model, "passes_through")
         raise ValueError(
             f"{caller}: found name={name!r}, which {type(fit.model).__name__} takes from single observations, so that "
-            "its likelihood has a corner there, but a parameter at a smooth maximum is needed; use inference.bootstrap."
+            f"its likelihood {'has a corner' if corner else 'ends'} there, but a parameter at a smooth maximum is "
+            f"needed; {'use inference.bootstrap' if corner else 'hold it with fixed= if its value is known'}."
         )
     if name not in entries:
         raise ValueError(
             f"{caller}: found name={name!r}, but a parameter that was fitted and is one number is needed, of which "
-            f"{type(fit.model).__name__} has {', '.join(entries) or 'none'}; use one of these names."
+            f"{type(fit.model).__name__} has {', '.join(entries) or 'none'}; use one of these names (numbers that move "
+            "together, as weights with one sum, have fit.interval() and inference.bootstrap)."
         )
     return entries[name]
 

@@ -55,7 +55,10 @@ class Replicates:
     fit: Fit
 
     def standard_errors(self) -> Any:
-        """The standard deviation of the replicates, in the shape of the model; 0 for held parameters."""
+        """The standard deviation of the replicates, in the shape of the model; 0 for held parameters.
+
+        NaN for an end of the support, here and in all intervals: refits know no value outside the data, however often.
+        """
         return _standard_errors(self)
 
     def percentile_interval(self, level: float = 0.95) -> tuple[Any, Any]:
@@ -297,9 +300,16 @@ def _columns(model: Any) -> tuple[Array, Callable[[Array], Any]]:
 
 
 def _table(replicates: Replicates) -> Array:
-    """[num_samples, k], NaN in the rows that are left out."""
+    """[num_samples, k], NaN in the rows that are left out, and in the columns of ends of the support."""
     table = jax.vmap(lambda model: _columns(model)[0])(replicates.models)
-    return jnp.where(replicates.converged[:, None], table, jnp.nan)
+    return jnp.where(replicates.converged[:, None] & ~_at_ends(replicates.fit)[None, :], table, jnp.nan)
+
+
+def _at_ends(fit: Fit) -> np.ndarray:
+    """Which of the numbers [k] of the parameters are ends of the support, as the coefficients of corners are not."""
+    ends = () if hasattr(fit.model, "passes_through") else fit.ends
+    leaves = [leaf for leaf in named_leaves(fit.model) if leaf.is_parameter]
+    return np.concatenate([np.full(np.size(leaf.value), leaf.name in ends) for leaf in leaves])
 
 
 def _quantiles(replicates: Replicates, probabilities: Array) -> Array:

@@ -27,10 +27,12 @@ class Summary:
     Attributes:
       title: the model, the number of observations, and how the fit ended, in words.
       parameter: names.
-      estimate, standard_error: on the natural scale; a standard error of 0 marks what was held, and NaN what is
-        set by single observations, as an end of the support or a corner of a likelihood with kinks.
+      estimate, standard_error: on the natural scale; the standard error is 0 of what was held, and NaN of what the data
+        do not determine, or single observations gave.
+      remark: "held"; "none" of what single observations gave, as an end of the support or a corner of a likelihood with
+        kinks; otherwise "".
       z, p_value: of the hypothesis that the number is 0, two-sided; NaN where its support does not hold 0 inside, or
-        it was held.
+        it was not estimated by its likelihood.
       low, high: the ends of the interval of `wald_interval`.
       level: the probability of the intervals.
       log_likelihood, aic, bic, observations: of the whole fit; AIC and BIC are NaN, and not shown, of a fit with a
@@ -41,6 +43,7 @@ class Summary:
     parameter: np.ndarray
     estimate: np.ndarray
     standard_error: np.ndarray
+    remark: np.ndarray
     z: np.ndarray
     p_value: np.ndarray
     low: np.ndarray
@@ -63,18 +66,17 @@ class Summary:
         return html_table(self._columns(), self.title, [note.strip() for note in self._notes()])
 
     def _columns(self) -> dict[str, list[str]]:
-        none = (self.standard_error == 0) | np.isnan(self.standard_error)
-        pairs = list(zip(self.estimate, self.standard_error, none, strict=True))
+        pairs = list(zip(self.estimate, self.standard_error, self.remark, strict=True))
         interval = f"{100 * self.level:g}% interval"
         columns = {
             "": list(self.parameter),
             "estimate": [in_digits(estimate, error) for estimate, error, _ in pairs],
-            "std. error": ["none" if without else f"{error:.3g}" for _, error, without in pairs],
+            "std. error": [word or f"{error:.3g}" for _, error, word in pairs],
             "z": _blank(self.z, ".3g"),
             "p": _blank(self.p_value, ".2g"),
             interval: [
-                "" if without else f"{in_digits(low, error, 5)} to {in_digits(high, error, 5)}"
-                for (_, error, without), low, high in zip(pairs, self.low, self.high, strict=True)
+                "" if word else f"{in_digits(low, error, 5)} to {in_digits(high, error, 5)}"
+                for (_, error, word), low, high in zip(pairs, self.low, self.high, strict=True)
             ],
         }
         # no z and p where nothing can be 0
@@ -263,7 +265,10 @@ def _rows(fit: Any, trees: list[list[NamedLeaf]]) -> dict[str, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(tested, estimate / error, np.nan)
     p = np.array([math.erfc(abs(value) / math.sqrt(2)) for value in z])
-    row = {"parameter": np.array(names), "estimate": estimate, "standard_error": error}
+    held = np.concatenate([np.full(np.size(group[0].value), not moved(group[0], fit.fixed)) for group in leaves])
+    ends = np.concatenate([np.full(np.size(group[0].value), group[0].name in fit.ends) for group in leaves])
+    remark = np.where(ends, "none", np.where(held, "held", ""))
+    row = {"parameter": np.array(names), "estimate": estimate, "standard_error": error, "remark": remark}
     return row | {"z": z, "p_value": p, "low": low, "high": high}
 
 

@@ -63,6 +63,11 @@ class Mixture(Family):
             )
         if isinstance(self.components, list):
             object.__setattr__(self, "components", tuple(self.components))
+        if not isinstance(self.components, tuple) and not hasattr(self.components, "log_prob"):
+            raise TypeError(
+                f"Mixture: found {self.components!r} as the components, but a model with log_prob is needed, as in "
+                "Mixture([0.5, 0.5], Normal), or a tuple of such."
+            )
 
     @property
     def support(self) -> Support:  # type: ignore[override]
@@ -106,7 +111,7 @@ class Mixture(Family):
         return self.components
 
     def check_held(self, names: Collection[str]) -> None:
-        """An error for components with parameters, as the ends of Uniform, in which the likelihood jumps."""
+        """An error for components with parameters, as the ends of Uniform, that only a search of its own could move."""
         several = isinstance(self.components, tuple)
         parts = enumerate(self.components) if several else [("", self.components)]
         edges = [

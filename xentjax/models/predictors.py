@@ -118,8 +118,10 @@ class Linear:
         """η where each column is at its centre."""
         if not self.intercept:
             return jnp.zeros(())
-        names = [name for name in self.coefficients if name != INTERCEPT]
-        return self.coefficients[INTERCEPT] + sum(_product(self._center(c), self.coefficients[c]) for c in names)
+        constant = self.coefficients[INTERCEPT]
+        if not isinstance(self.center, dict):  # 0 in the shape of no column
+            return constant
+        return constant + sum(_product(self.center[c], b) for c, b in self.coefficients.items() if c != INTERCEPT)
 
     def _used(self, x: Any) -> dict[str, Array]:
         """The covariates that count, by name."""

@@ -35,7 +35,7 @@ def profile(
     Args:
       fit: a converged fit to data.
       data, weights, ax: as for `density`, of any model.
-      name: the parameter's path, as the fit prints it: one number.
+      name: the parameter as the fit prints it, one number: "rate", "components.loc[0]".
       level: the probability of the interval.
       num_points: the number of values; each is a fit, started at its neighbour's.
 
@@ -90,6 +90,7 @@ def _number(model: Any, name: str) -> tuple[Any, float]:
     return next(
         (leaf.support, float(np.asarray(leaf.value)[index]))
         for leaf in named_leaves(model)
+        if leaf.is_parameter
         for index in np.ndindex(np.shape(leaf.value))
         if entry_name(leaf.name, index) == name
     )
