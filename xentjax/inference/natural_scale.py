@@ -42,12 +42,13 @@ def errors_in_shape(model: Any, fixed: tuple[str, ...], ends: tuple[str, ...], s
         return {i: leaf.value for i, leaf in enumerate(named_leaves(build(point))) if leaf.is_parameter}
 
     slopes = jax.jacfwd(parameters)(point)
-    values = [leaf.value for leaf in named_leaves(model)]
-    for i, leaf in enumerate(named_leaves(model)):
-        if leaf.is_parameter:
-            unknown = leaf.name in ends
-            values[i] = jnp.full_like(leaf.value, jnp.nan) if unknown else spread_of(slopes[i], scale, core)
-    return replace_leaves(model, values)
+
+    def error(i: int, leaf: NamedLeaf) -> Any:
+        if leaf.name in ends:
+            return jnp.full_like(leaf.value, jnp.nan)
+        return spread_of(slopes[i], scale, core) if i in slopes else leaf.value
+
+    return replace_leaves(model, [error(i, leaf) for i, leaf in enumerate(named_leaves(model))])
 
 
 def natural_slopes(model: Any, fixed: tuple[str, ...]) -> Array:
