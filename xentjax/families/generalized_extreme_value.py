@@ -18,6 +18,10 @@ from xentjax.statistics import identity, square
 from xentjax.supports import REAL
 
 
+# Data of a few points have maxima at several shapes: a start from their own quantiles alone finds the lower one.
+SHAPES = (-0.7, -0.4, -0.1, 0.2, 0.6, 1.2)
+
+
 class GeneralizedExtremeValue(Family):
     """GeneralizedExtremeValue(loc, scale, shape), with ξ = shape and z = (x − loc) / scale, where 1 + ξ z > 0.
 
@@ -73,19 +77,23 @@ class GeneralizedExtremeValue(Family):
 
     @classmethod
     def start(cls, source: Any) -> Self:
-        """From three quantiles at which y is −1, ½ and 2, the shape brought to where no point is excluded."""
+        """The likeliest of `SHAPES`, each through the quantiles at which y is −1 and 2, moved to exclude no point."""
         gumbel = Gumbel.start(source)
         if not isinstance(source, Empirical):
             return cls(gumbel.loc, gumbel.scale, jnp.zeros_like(gumbel.scale))
-        low, middle, high = (sample_quantile(source, level) for level in (0.065988, 0.545239, 0.873423))
-        shape = jnp.log((high - middle) / (middle - low)) / 1.5
-        scale = (high - low) / (2 * expm1_ratio(2 * shape) + expm1_ratio(-shape))
-        loc = low + scale * expm1_ratio(-shape)
-        good = jnp.isfinite(shape)  # not among ties
-        loc, scale = jnp.where(good, loc, gumbel.loc), jnp.where(good, scale, gumbel.scale)
+        low, high = (sample_quantile(source, level) for level in (0.065988, 0.873423))
+        shape = jnp.asarray(SHAPES, low.dtype)
+        # what scale multiplies
+        up, down = 2 * expm1_ratio(2 * shape), expm1_ratio(-shape)
+        scale = (high - low) / (up + down)
+        # among ties the quantiles are no scale
+        loc = jnp.where(high > low, low + scale * down, gumbel.loc)
+        scale = jnp.where(high > low, scale, gumbel.scale)
         least, greatest = extremes(source)
-        below, above = 0.9 * scale / (loc - least), 0.9 * scale / (greatest - loc)
-        return cls(loc, scale, jnp.clip(jnp.where(good, shape, 0.0), -above, below))
+        above, below = jnp.maximum(greatest - loc, 0), jnp.maximum(loc - least, 0)
+        starts = cls(loc, scale, jnp.clip(shape, -0.9 * scale / above, 0.9 * scale / below))
+        likeliest = jnp.argmax(jax.vmap(lambda start: source.expect(start.log_prob))(starts))
+        return jax.tree.map(lambda values: values[likeliest], starts)
 
     @property
     def mean(self) -> Array:
