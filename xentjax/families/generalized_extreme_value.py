@@ -17,7 +17,6 @@ from xentjax.sources import Empirical, extremes
 from xentjax.statistics import identity, square
 from xentjax.supports import REAL
 
-
 # Data of a few points have maxima at several shapes: a start from their own quantiles alone finds the lower one.
 SHAPES = (-0.7, -0.4, -0.1, 0.2, 0.6, 1.2)
 
