@@ -25,6 +25,7 @@ class Certificate(NamedTuple):
     step: Array  # saddle-free Newton step, not limited
     forms: Array  # [3]: g·step, step·H·step and step·|H|·step; together, as each would be a kernel of its own
     convex: Array
+    firm: Array  # whether the curvature along every direction is far above rounding
     full: Array  # the Newton step without any limit
     hessian: Any
     flat: Any = None  # past `DENSE_LIMIT`, at the end: the coordinates [m] that the data do not determine
@@ -45,6 +46,20 @@ class Certificate(NamedTuple):
         return jnp.sqrt(self.forms[2])
 
 
+def gap_tolerance(tol: Any, dtype: Any) -> Array:
+    """The gap to reach, in nats."""
+    eps = float(jnp.finfo(dtype).eps)
+    return jnp.asarray((eps if eps > 1e-10 else 1e-12) if tol is None else tol, dtype)
+
+
+def unseen(dtype: Any) -> Array:
+    """The gap, the square of the strictest tolerance, at which a step needs no evaluation.
+
+    What it gains is far below the rounding of the value, and it leaves a dozen digits of the Hessian as they are.
+    """
+    return gap_tolerance(None, dtype) ** 2
+
+
 def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, radius: Array) -> Certificate:
     """Value, gap and Newton step at a point; one evaluation of the objective with its derivatives."""
     if point.shape[0] > DENSE_LIMIT:
@@ -52,10 +67,10 @@ def certify(objective: Callable[[Any], Array], point: Array, unravel: Callable, 
     value, gradient, hessian = second_order(objective, point, unravel)
     # along a flat direction the radius, measured by curvature, allows any distance; ten e-folds are enough at once
     reach = 10 + 10 * jnp.abs(point)
-    gap, step, forms, convex, full = _saddle_free_step(gradient, hessian, radius, reach)
+    gap, step, forms, convex, firm, full = _saddle_free_step(gradient, hessian, radius, reach)
     k = jnp.minimum(1.0, jnp.min(reach / jnp.maximum(jnp.abs(step), 1)))
     forms = forms * jnp.stack([k, k * k, k * k])
-    return Certificate(point, value, gradient, gap, k * step, forms, convex, full, hessian)
+    return Certificate(point, value, gradient, gap, k * step, forms, convex, firm, full, hessian)
 
 
 def second_order(objective: Callable[[Any], Array], point: Array, unravel: Callable) -> tuple[Array, Array, Array]:
@@ -70,7 +85,7 @@ def second_order(objective: Callable[[Any], Array], point: Array, unravel: Calla
 
 
 def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> tuple[Array, ...]:
-    """Gap, step, its forms, whether the Hessian is convex to rounding, and the step without limits.
+    """Gap, step, its forms, whether the Hessian is convex to rounding and firm, and the step without limits.
 
     Every loop of a fit has this in it, and each vector or scalar that is used twice is a kernel to compile and to call:
     hence the quotients taken once, and the products and the sums made together.
@@ -100,10 +115,12 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     rounding = (jnp.abs(moved) <= 8 * eps) & (jnp.max(jnp.abs(moved)) > eps**0.5)
     step = jnp.where(rounding, 0.0, moved) * inverse
     forms = jnp.sum(jnp.stack([slopes * coordinates, values * squares, size * squares]), -1)
+    # so that no direction counts as flat, however the diagnosis scales the matrix
+    firm = jnp.min(jnp.stack([jnp.abs(values) - g.shape[0] * eps**0.5 * largest, diagonal - 64 * eps])) > 0
     # an infinite derivative is no certificate
     single = jnp.max(0.5 * g * g / (diagonal + jnp.abs(g) + jnp.finfo(g.dtype).tiny))  # never more than the whole
     gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.maximum(jnp.sum(decrements), single), jnp.nan)
-    return gap, step, forms, ~jnp.any(concave), full * inverse
+    return gap, step, forms, ~jnp.any(concave), firm, full * inverse
 
 
 def diagonal_of(matrix: Array) -> Array:
@@ -245,4 +262,5 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
     gap = jnp.where(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)
-    return Certificate(point, value, g, gap, step, jnp.stack([slope, bend, jnp.abs(bend)]), convex, step, None)
+    forms = jnp.stack([slope, bend, jnp.abs(bend)])
+    return Certificate(point, value, g, gap, step, forms, convex, jnp.asarray(False), step, None)

@@ -6,7 +6,7 @@ determine a direction, the curvature along it is rounding.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import jax
@@ -15,46 +15,77 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from xentjax.certificates import Certificate, diagonal_of, symmetric_eigen
+from xentjax.certificates import Certificate, diagonal_of, symmetric_eigen, unseen
 from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, places, uncentred, unconstrain
+from xentjax.records import record, static
 from xentjax.statuses import Status
 
 
-def diagnose(
-    found: Any, free: dict[str, Array], best: Certificate, status: Array, settled: Array, tol: Array
-) -> tuple[Array, Array]:
-    """The status with its cause, and where each unconstrained coordinate [m] was going: 1 up, −1 down, 0 nowhere.
+@record
+class Ending:
+    """What a diagnosis looks at: the same of all models, so that the diagnosis is compiled once for all of them.
 
-    Args:
-      found: the model at the best point.
-      free: the unconstrained parameters at the start.
-      best: the certificate there.
+    Attributes:
+      plain: whether there is nothing to find out: the last step squared the gap, inside, and every direction is bent.
+      start: the unconstrained coordinates [m] at the start.
+      point, value, gap, convex, hessian, flat: of the certificate at the best point.
+      step: the step from there without any limit.
       status: how the loop ended.
       settled: whether the loop tried to bring in the last digits.
       tol: the gap that was to be reached.
+      outside: whether a parameter rounds to an end of its support.
+      relative: of each coordinate, whether what it adds to is a logarithm.
+      endless: of each coordinate, whether it can go down, and up, without the parameter coming to an end.
     """
+
+    plain: Array
+    start: Array
+    point: Array
+    value: Array
+    gap: Array
+    convex: Array
+    hessian: Any
+    flat: Any
+    step: Array
+    status: Array
+    settled: Array
+    tol: Array
+    outside: Array
+    relative: tuple[bool, ...] = static()
+    endless: tuple[tuple[bool, bool], ...] = static()
+
+
+def ending(found: Any, free: dict[str, Array], best: Certificate, status: Array, settled: Array, tol: Array) -> Ending:
+    """How a loop from the coordinates `free` ended, with the best certificate at the model `found`."""
     start, _ = ravel_pytree(free)
+    leaves = {leaf.name: leaf for leaf in named_leaves(found)}
+    each = [leaves[name] for name, place in places(free).items() for _ in range(place.size)]
+    outside, step = ~inside(found), _uncentred_step(found, free, best)
+    # the gap of an objective that vanishes is a good part of it
+    closed = (best.gap <= jnp.minimum(unseen(best.gap.dtype), 0.01 * tol)) & (best.gap <= 0.05 * jnp.abs(best.value))
+    plain = (status == Status.CONVERGED) & closed & best.firm & ~outside
+    certified = best.point, best.value, best.gap, best.convex, best.hessian, best.flat
+    kinds = tuple(leaf.support.relative for leaf in each), tuple(map(_endless, each))
+    return Ending(plain, start, *certified, step, status, settled, tol, outside, *kinds)
+
+
+@jax.jit
+def diagnose(end: Ending) -> tuple[Array, Array]:
+    """The status with its cause, and where each unconstrained coordinate [m] was going: 1 up, −1 down, 0 nowhere."""
+    start, status, tol, outside = end.start, end.status, end.tol, end.outside
     if start.shape[0] == 0:
         return status, jnp.zeros(0, jnp.int8)
-    leaves = {leaf.name: leaf for leaf in named_leaves(found)}
-    best = best._replace(full=_uncentred_step(found, free, best))
-
-    def of_each(property_of: Callable[[NamedLeaf], bool]) -> np.ndarray:
-        return np.concatenate([np.full(found.size, property_of(leaves[name])) for name, found in places(free).items()])
-
-    relative = of_each(lambda leaf: leaf.support.relative)
-    endless_down, endless_up = of_each(lambda leaf: _endless(leaf, 0)), of_each(lambda leaf: _endless(leaf, 1))
+    relative, (endless_down, endless_up) = np.array(end.relative), np.array(end.endless).T
     closed, unfinished = status == Status.CONVERGED, (status == Status.STALLED) | (status == Status.MAX_STEPS)
 
-    vanishing = _vanishing(best) & (best.gap <= tol)
+    vanishing = _vanishing(end) & (end.gap <= tol)
     closed = closed | (unfinished & vanishing)  # far out the curvature of a network may be of any sign
-    slow, moving = _still_moving(best, relative, settled, vanishing, tol)
-    lost = ~jnp.isfinite(best.point) | (jnp.abs(best.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
-    heading = jnp.where(lost & relative, jnp.sign(best.point), -jnp.sign(best.full))
-    flat, bent = (best.flat, True) if best.hessian is None else _flat(best.hessian, relative)
+    slow, moving = _still_moving(end, relative, vanishing)
+    lost = ~jnp.isfinite(end.point) | (jnp.abs(end.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
+    heading = jnp.where(lost & relative, jnp.sign(end.point), -jnp.sign(end.step))
+    flat, bent = (end.flat, True) if end.hessian is None else _flat(end.hessian, relative)
     # a curvature that is rounding has any sign
-    level = unfinished & (best.gap <= tol) & ~best.convex & ~jnp.asarray(bent)
-    outside = ~inside(found)
+    level = unfinished & (end.gap <= tol) & ~end.convex & ~jnp.asarray(bent)
     undetermined = (closed | level) & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
@@ -62,18 +93,19 @@ def diagnose(
     # what never closed, led further than any data reach, and leads on: of a scale, to where residuals are rounding
     folds = -5 / 6 * math.log(float(jnp.finfo(start.dtype).eps))
     reach = jnp.where(relative, folds, 1e10 * (1 + jnp.abs(start)))
-    rests = (best.gap < 1e-4) & (jnp.abs(best.full) <= 0.01 * jnp.where(relative, 1.0, jnp.abs(best.point)))
-    far = ~(jnp.abs(best.point - start) < reach) & ~rests
+    rests = (end.gap < 1e-4) & (jnp.abs(end.step) <= 0.01 * jnp.where(relative, 1.0, jnp.abs(end.point)))
+    far = ~(jnp.abs(end.point - start) < reach) & ~rests
     unbounded = unfinished & jnp.any(far)
     moving = jnp.where(unbounded, far, moving)
-    heading = jnp.where(unbounded, jnp.sign(best.point - start), heading)
+    heading = jnp.where(unbounded, jnp.sign(end.point - start), heading)
 
     endless = jnp.any(moving & jnp.where(heading > 0, endless_up, endless_down))
     limit = jnp.where(unbounded | endless, Status.UNBOUNDED, Status.BOUNDARY)
-    saddle = unfinished & ~unbounded & ~leaving & ~undetermined & (best.gap <= tol) & ~best.convex
+    saddle = unfinished & ~unbounded & ~leaving & ~undetermined & (end.gap <= tol) & ~end.convex
     status = jnp.where(leaving | unbounded, limit, jnp.where(undetermined, Status.FLAT, status))
     status = jnp.where(saddle, Status.SADDLE, status)
     going = jnp.where(undetermined, flat, jnp.where(leaving | unbounded, moving, False))
+    going = going & (status >= Status.BOUNDARY)  # the statuses that say where
     return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
 
 
@@ -90,35 +122,33 @@ def _uncentred_step(found: Any, free: dict[str, Array], best: Certificate) -> Ar
     return jax.jvp(own, (best.point,), (best.full,))[1]
 
 
-def _vanishing(best: Certificate) -> Array:
+def _vanishing(end: Ending) -> Array:
     """Whether the objective falls to 0 as an exponential does, whose gap is half its value, or less of several.
 
     The gap of a power, as of any objective that is 0 at a minimum, is more than half. Where the curvature is not
     convex, which no minimum's is, the gap is only an estimate.
     """
-    return (best.gap > 0.05 * best.value) & (best.gap < jnp.where(best.convex, 0.55, 1.0) * best.value)
+    return (end.gap > 0.05 * end.value) & (end.gap < jnp.where(end.convex, 0.55, 1.0) * end.value)
 
 
-def _still_moving(
-    best: Certificate, relative: np.ndarray, settled: Array, vanishing: Array, tol: Array
-) -> tuple[Array, Array]:
+def _still_moving(end: Ending, relative: np.ndarray, vanishing: Array) -> tuple[Array, Array]:
     """Whether the last steps did not square the gap, and the coordinates [m] that they still moved."""
-    slow = (settled & (best.gap > 0.01 * tol)) | vanishing
-    step = jnp.abs(best.full)
+    slow = (end.settled & (end.gap > 0.01 * end.tol)) | vanishing
+    step = jnp.abs(end.step)
     # a coordinate counts if it makes a good part of the step, measured by curvature
-    size = step if best.hessian is None else step * jnp.sqrt(jnp.abs(diagonal_of(best.hessian)))
+    size = step if end.hessian is None else step * jnp.sqrt(jnp.abs(diagonal_of(end.hessian)))
     # where the gap is rounding, as it soon is in float32, the step is small too
     # the exponential of a power of the coordinates needs but a small part of them to fall on
     least = jnp.where(vanishing, jnp.finfo(step.dtype).eps ** 0.2, 0.01)
-    far = step > least * jnp.where(relative, 1.0, jnp.abs(best.point))
-    return slow, (slow & far & (size >= 0.1 * jnp.max(size))) | (settled & relative & (step > 0.1))
+    far = step > least * jnp.where(relative, 1.0, jnp.abs(end.point))
+    return slow, (slow & far & (size >= 0.1 * jnp.max(size))) | (end.settled & relative & (step > 0.1))
 
 
-def _endless(leaf: NamedLeaf, side: int) -> bool:
-    """Whether a coordinate can go down (0) or up (1) without the parameter coming to an end of its support."""
+def _endless(leaf: NamedLeaf) -> tuple[bool, bool]:
+    """Whether a coordinate can go down, and up, without the parameter coming to an end of its support."""
     if leaf.support.ndim:
-        return not leaf.support.relative  # ratios of probabilities end where one of them is 0
-    return math.isinf(leaf.support.high if side else leaf.support.low)
+        return (not leaf.support.relative,) * 2  # ratios of probabilities end where one of them is 0
+    return math.isinf(leaf.support.low), math.isinf(leaf.support.high)
 
 
 def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array]:

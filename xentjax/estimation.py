@@ -4,6 +4,7 @@ Maximum likelihood is the case where the source is data, a KL projection the cas
 `fit_mle` and `fit_kl` are the same `fit`.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -14,15 +15,16 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from xentjax import admission
-from xentjax.diagnosis import diagnose
+from xentjax.certificates import gap_tolerance
+from xentjax.diagnosis import Ending, ending
 from xentjax.implicit import minimum_of
-from xentjax.minimization import gap_tolerance, run
+from xentjax.minimization import run
 from xentjax.models.starts import is_open, joined, split
 from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import Penalized, cross_entropy_objective
 from xentjax.parameters import NamedLeaf, check_names, inside, may_be, named_leaves, replace_leaves, unconstrain
 from xentjax.refusals import explain
-from xentjax.results import Fit
+from xentjax.results import Fit, with_cause
 from xentjax.sources import Empirical
 from xentjax.statuses import Status
 
@@ -193,7 +195,8 @@ def _checked_fit(
         held = dict(fixed) if isinstance(fixed, Mapping) else {}
         names = tuple(sorted(fixed or ()))
         made_for, values = split(start) if is_open(start) else (None, start)
-        return _fit(made_for, values, source, held, names, optimizer, num_starts, log_prior, tol, max_steps, key)
+        found = _fit(made_for, values, source, held, names, optimizer, num_starts, log_prior, tol, max_steps, key)
+        return with_cause(*found)
 
     try:
         result = run_from(model, fixed)
@@ -234,7 +237,7 @@ def _fit(
     tol: Any,
     max_steps: Any,
     key: Any,
-) -> Fit:
+) -> tuple[Fit, Ending]:
     given, source = source, source.counted() if isinstance(source, Empirical) else source
     # neither the start nor the way to the minimum is differentiated, only the minimum: see `minimum_of`
     still = jax.lax.stop_gradient
@@ -278,18 +281,20 @@ def _fit(
     point, value, curvature = minimum_of(objective, unravel, *minimum, (model, source))
     found = unconstrain(model, names)[1](unravel(point))
     found = _with_kinks(found, model, source, names) if log_prior is None else found
-    status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
+    end = ending(still(found), free, best, status, settled, gap_tolerance(tol, best.value.dtype))
     degenerate = degenerate | ~(begins & may_be(model, held))
+    covered, acceptable = admission.covered(model, source), admission.acceptable(model, given)
     status = jnp.where(degenerate, Status.BAD_START, status)
-    unseen = Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START
-    status = jnp.where(admission.covered(model, source), status, unseen)
-    status = jnp.where(admission.acceptable(model, given), status, Status.BAD_DATA)
-    going = jnp.where(status >= Status.BOUNDARY, going, 0)  # the statuses that say where
+    status = jnp.where(covered, status, Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START)
+    status = jnp.where(acceptable, status, Status.BAD_DATA)
+    # what is refused has its cause
+    end = dataclasses.replace(end, plain=end.plain | degenerate | ~covered | ~acceptable)
     if log_prior is not None:
         value = value + log_prior(found) / source.total.astype(value.dtype)
     total = source.total if isinstance(source, Empirical) and source.drawn else None
-    ending, ends = (status, steps, curvature, total, going, agreed), tuple(name for name in names if name in exact)
-    return Fit(found, value, best.gap, *ending, names, ends, num_starts, log_prior)
+    ends, going = tuple(name for name in names if name in exact), jnp.zeros(point.shape, jnp.int8)
+    outcome = status, steps, curvature, total, going, agreed
+    return Fit(found, value, best.gap, *outcome, names, ends, num_starts, log_prior), end
 
 
 def _with_kinks(found: Any, model: Any, source: Any, names: tuple) -> Any:

@@ -15,11 +15,11 @@ import optax
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from xentjax.certificates import DENSE_LIMIT, Certificate, certify, undetermined
-from xentjax.diagnosis import diagnose
+from xentjax.certificates import DENSE_LIMIT, Certificate, certify, gap_tolerance, undetermined, unseen
+from xentjax.diagnosis import Ending, ending
 from xentjax.implicit import minimum_of
 from xentjax.parameters import check_held, unconstrain
-from xentjax.results import Minimum
+from xentjax.results import Minimum, with_cause
 from xentjax.statuses import Status
 
 
@@ -78,7 +78,8 @@ def _begin(point: Array) -> NewtonState:
     size, zero, still = point.shape[0], jnp.zeros((), point.dtype), jnp.zeros_like(point)
     hessian = jnp.zeros((size, size), point.dtype) if size <= DENSE_LIMIT else None
     forms = jnp.zeros(3, point.dtype)
-    unknown = Certificate(point, zero, still, zero, still, forms, jnp.asarray(False), still, hessian)
+    no = jnp.asarray(False)
+    unknown = Certificate(point, zero, still, zero, still, forms, no, no, still, hessian)
     return NewtonState(unknown, zero + 1, jnp.asarray(0))
 
 
@@ -190,13 +191,13 @@ def minimize(
         )
     check_held("minimize", model, fixed)
     check_limits("minimize", optimizer, tol, max_steps)
-    return _minimize(objective, model, args, tuple(sorted(fixed)), optimizer, tol, max_steps)
+    return with_cause(*_minimize(objective, model, args, tuple(sorted(fixed)), optimizer, tol, max_steps))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3, 4))
 def _minimize(
     objective: Callable, model: Any, args: tuple, fixed: tuple, optimizer: Any, tol: Any, max_steps: Any
-) -> Minimum:
+) -> tuple[Minimum, Ending]:
     still = jax.lax.stop_gradient
     free, _ = unconstrain(still(model), fixed)
     _, unravel = ravel_pytree(free)
@@ -209,14 +210,8 @@ def _minimize(
     best, status, steps, settled = run(objective_of(still((model, args))), free, optimizer, tol, max_steps)
     point, value, hessian = minimum_of(objective_of, unravel, best.point, best.value, best.hessian, (model, args))
     found = unconstrain(model, fixed)[1](unravel(point))
-    status, going = diagnose(found, free, best, status, settled, gap_tolerance(tol, best.value.dtype))
-    return Minimum(found, value, best.gap, status, steps, hessian, going, fixed)
-
-
-def gap_tolerance(tol: Any, dtype: Any) -> Array:
-    """The gap to reach, in nats."""
-    eps = float(jnp.finfo(dtype).eps)
-    return jnp.asarray((eps if eps > 1e-10 else 1e-12) if tol is None else tol, dtype)
+    end = ending(still(found), free, best, status, settled, gap_tolerance(tol, best.value.dtype))
+    return Minimum(found, value, best.gap, status, steps, hessian, jnp.zeros(point.shape, jnp.int8), fixed), end
 
 
 def run(
@@ -233,7 +228,8 @@ def run(
         zero, point = jnp.zeros_like(value), point.astype(value.dtype)
         hessian = jnp.zeros((0, 0), value.dtype)
         forms = jnp.zeros(3, value.dtype)
-        done = Certificate(point, value, point, zero, point, forms, jnp.asarray(True), point, hessian)
+        yes = jnp.asarray(True)
+        done = Certificate(point, value, point, zero, point, forms, yes, yes, point, hessian)
         status = jnp.where(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START)
         return done, status, jnp.asarray(0), jnp.asarray(True)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
@@ -241,7 +237,7 @@ def run(
     loop = _run_newton if optimizer.update is _update else functools.partial(_run_other, optimizer)
     with jax.default_matmul_precision("highest"):  # accelerators would round products to fewer digits
         best, status, steps, settled = loop(objective, point, unravel, tol, max_steps)
-        last = (status == Status.CONVERGED) & (best.gap <= _unseen(best))
+        last = (status == Status.CONVERGED) & (best.gap <= unseen(best.value.dtype))
         best = best._replace(point=jnp.where(last, best.point + best.step, best.point))
         if point.shape[0] > DENSE_LIMIT:
             nothing = jnp.zeros(point.shape, bool)
@@ -264,14 +260,6 @@ SETTLED = 3
 SHORT, CRAWLED = 1e-3, 100
 
 
-def _unseen(best: Certificate) -> Array:
-    """The gap, the square of the strictest tolerance, at which a step needs no evaluation.
-
-    What it gains is far below the rounding of the value, and it leaves a dozen digits of the Hessian as they are.
-    """
-    return gap_tolerance(None, best.value.dtype) ** 2
-
-
 def _settling(best: Certificate, tol: Array, first: Array) -> Array:
     last = best.gap <= jnp.finfo(best.point.dtype).eps
     return jnp.where(_closed(best, tol) & ~first, jnp.where(last, SETTLED, 1), 0)
@@ -284,7 +272,7 @@ def _closed(best: Certificate, tol: Array) -> Array:
 def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps: Any) -> Array:
     """The status of a loop: converged once the gap is closed and the last digits are in, or the steps ran out."""
     closed = _closed(best, tol)
-    done = closed & ((settled >= SETTLED) | (best.gap <= _unseen(best)))
+    done = closed & ((settled >= SETTLED) | (best.gap <= unseen(best.value.dtype)))
     started = jnp.isfinite(best.value) & ~jnp.isnan(best.gap)
     late = jnp.where(closed, Status.CONVERGED, Status.MAX_STEPS)
     status = jnp.where(done, Status.CONVERGED, jnp.where(steps >= max_steps, late, RUNNING))

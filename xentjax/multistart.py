@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from xentjax.certificates import DENSE_LIMIT, Certificate, second_order
-from xentjax.minimization import gap_tolerance, run
+from xentjax.certificates import DENSE_LIMIT, Certificate, gap_tolerance, second_order
+from xentjax.minimization import run
 from xentjax.sources import check_count, check_key
 from xentjax.statuses import Status
 

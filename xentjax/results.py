@@ -1,16 +1,17 @@
 """What a fit and a minimisation return, and how it ended."""
 
 import abc
+import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax.diagnosis import in_words
+from xentjax.diagnosis import Ending, diagnose, in_words
 from xentjax.parameters import entry_name, named_leaves
 from xentjax.records import record, static
 from xentjax.statuses import ADVICE, Status
@@ -87,6 +88,21 @@ class _Outcome:
 
     def _level(self, name: str, value: Array) -> str:
         return f"  {name}  {float(value):.6g}{self._unit}, about {float(self.gap):.1e} above the minimum"
+
+
+Outcome = TypeVar("Outcome", bound=_Outcome)
+
+
+def with_cause(outcome: Outcome, end: Ending) -> Outcome:
+    """A fit or a minimum with the cause of its end, which is looked for where the end is not plain.
+
+    Outside `jit` the diagnosis is thus a program of its own, which most fits neither compile nor run.
+    """
+    if not isinstance(end.plain, jax.core.Tracer) and end.plain:
+        return outcome
+    status, going = diagnose(end)
+    status, going = jnp.where(end.plain, outcome.status, status), jnp.where(end.plain, outcome.going, going)
+    return dataclasses.replace(outcome, status=status, going=going)  # type: ignore[type-var]
 
 
 @record

@@ -11,7 +11,8 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jax.scipy.special import ndtr, ndtri
 
-from xentjax.diagnosis import diagnose
+from xentjax.certificates import gap_tolerance
+from xentjax.diagnosis import diagnose, ending
 from xentjax.inference.influence import influence_at
 from xentjax.inference.intervals import probability
 from xentjax.inference.observations import (
@@ -23,7 +24,7 @@ from xentjax.inference.observations import (
     observed,
     observed_several,
 )
-from xentjax.minimization import gap_tolerance, run
+from xentjax.minimization import run
 from xentjax.objectives import cross_entropy_objective
 from xentjax.parameters import named_leaves, replace_leaves, unconstrain
 from xentjax.records import record
@@ -250,7 +251,7 @@ def refit(fit: Fit, source: Empirical) -> tuple[Any, Array]:
     best, status, _, settled = run(objective, free, None, None, _MAX_STEPS)
     _, unravel = ravel_pytree(free)
     found = constrain(unravel(best.point))
-    status, _ = diagnose(found, free, best, status, settled, gap_tolerance(None, best.value.dtype))
+    status, _ = diagnose(ending(found, free, best, status, settled, gap_tolerance(None, best.value.dtype)))
     return found, status == Status.CONVERGED
 
 
