@@ -55,12 +55,13 @@ NO_ARRAYS = {
     "strings": ["1.0", "2.0"],
     "array of strings": np.array(["1.0", "2.0"]),
     "array of objects": np.array([1.0, None]),
+    "masked array": np.ma.masked_array([1.0, 2.0, 3.0], mask=[False, True, False]),
 }
 
 
 @pytest.mark.parametrize("name", NO_ARRAYS)
 def test_data_that_are_no_arrays_of_numbers(name):
-    with pytest.raises((TypeError, ValueError), match=r"fit_mle: found .*, but .* needed; .*asarray"):
+    with pytest.raises((TypeError, ValueError), match=r"fit_mle: found .*, but .* needed; .*(asarray|compressed)"):
         xj.fit_mle(xj.Normal, NO_ARRAYS[name])
 
 

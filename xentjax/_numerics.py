@@ -31,8 +31,13 @@ def as_float(x: object) -> Array:
         return x
     if isinstance(x, (int, np.integer)) or (isinstance(x, np.ndarray) and np.issubdtype(x.dtype, np.integer)):
         x = np.asarray(x, float)  # which JAX would wrap at 2³¹ where it works in 32 bits
-    x = jnp.asarray(x)
+    x = to_device(x) if type(x) is np.ndarray else jnp.asarray(x)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+
+
+def to_device(x: np.ndarray) -> Array:
+    """A copy of an array: `jnp.asarray` would compile a program for each shape."""
+    return jax.device_put(np.array(x))
 
 
 def polynomial(coefficients: Sequence[float], x: Array) -> Array:

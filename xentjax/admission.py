@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax._numerics import as_float
+from xentjax._numerics import as_float, to_device
 from xentjax.families.family import Family
 from xentjax.information import probabilities
 from xentjax.minimization import check_limits
@@ -186,9 +186,9 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
             "a distribution is the source of fit_kl(model, source)."
         )
     # a family's points are one array; for other models a list is a pytree, such as [x, y]
-    data = _as_array(caller, source.data) if support_of(model) else source.data
-    data = jax.tree_util.tree_map_with_path(lambda path, leaf: _as_array(caller, leaf, path), data)
-    weights = None if source.weights is None else _as_array(caller, source.weights)
+    data = as_array(caller, source.data) if support_of(model) else source.data
+    data = jax.tree_util.tree_map_with_path(lambda path, leaf: as_array(caller, leaf, path), data)
+    weights = None if source.weights is None else as_array(caller, source.weights)
     check_points(caller, data, weights)
     leaves = jax.tree.leaves(data)
     support = support_of(model)
@@ -204,10 +204,15 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
     return Empirical(data, weights, source.drawn)
 
 
-def _as_array(caller: str, leaf: Any, path: tuple = ()) -> Array:
+def as_array(caller: str, leaf: Any, path: tuple = ()) -> Array:
     """As a JAX array; whole numbers that would wrap or round are refused."""
     if isinstance(leaf, Array) and leaf.dtype.kind != "c":
         return leaf
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise TypeError(
+            f"{caller}: found data{jax.tree_util.keystr(path)} in a masked array, whose mask JAX would not see, but "
+            "plain arrays are needed; give x.filled(numpy.nan) with weights=~x.mask, or x.compressed()."
+        )
     try:
         array = np.asarray(leaf)
     except ValueError:  # rows of unequal length
@@ -228,7 +233,7 @@ def _as_array(caller: str, leaf: Any, path: tuple = ()) -> Array:
                 f"{caller}: found the whole number {largest}, but beyond {int(limit)} whole numbers are not exact in "
                 f"{jnp.result_type(float)}; {remedy}."
             )
-    return jnp.asarray(array)
+    return to_device(array)
 
 
 def support_of(model: Any) -> Support | None:

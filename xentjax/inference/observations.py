@@ -11,6 +11,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax._numerics import as_float
+from xentjax.admission import as_array
 from xentjax.parameters import unconstrain
 from xentjax.sources import Empirical, check_points, check_weights, num_points
 
@@ -94,7 +95,7 @@ def arrays(caller: str, data: Any, weights: Any) -> Empirical:
             f"{caller}: found the source {type(data).__name__} as the data, but arrays of observations are needed; "
             "give the data and weights= of the fit."
         )
-    source = jax.tree.map(functools.partial(_numbers, caller), Empirical(data, weights))
+    source = jax.tree.map(functools.partial(as_array, caller), Empirical(data, weights))
     check_points(caller, source.data, source.weights)
     check_weights(caller, source.weights)
     return Empirical(source.data, None if source.weights is None else as_float(source.weights))
@@ -129,14 +130,3 @@ def observed_several(caller: str, fit: Any, data: Any, weights: Any) -> Empirica
             "observed_covariance and profile_interval go by the curvature of its likelihood."
         )
     return source
-
-
-def _numbers(caller: str, leaf: Any) -> Array:
-    if isinstance(leaf, Array):
-        return leaf
-    array = np.asarray(leaf)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{caller}: found data of type {array.dtype}, but numbers are needed; convert with numpy.asarray(x, float)."
-        )
-    return jnp.asarray(array)
