@@ -125,6 +125,17 @@ def test_parameters_that_do_not_matter_or_only_together() -> None:
     assert "among b\n" in str(unused)
 
 
+@pytest.mark.parametrize(("bend", "status"), [(1e-13, Status.FLAT), (1e-10, Status.CONVERGED)])
+def test_a_direction_along_which_an_e_fold_costs_less_than_a_closed_gap_is_not_determined(bend, status) -> None:
+    def valley(q, bend):
+        a, b = jnp.log(q.concentration), jnp.log(q.rate)
+        return (a + b - 1.0) ** 2 + bend * (a - b - 1.0) ** 2
+
+    found = xj.minimize(valley, xj.Gamma(2.0, 1.0), bend)
+    assert found.status == status
+    assert (found.going != 0).tolist() == [status == Status.FLAT] * 2
+
+
 def test_an_objective_without_a_minimum() -> None:
     found = xj.minimize(lambda p: p["a"] ** 2 + p["b"], {"a": 1.0, "b": 0.0}, max_steps=300)
     assert found.status == Status.UNBOUNDED

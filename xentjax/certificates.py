@@ -116,7 +116,7 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     step = jnp.where(rounding, 0.0, moved) * inverse
     forms = jnp.sum(jnp.stack([slopes * coordinates, values * squares, size * squares]), -1)
     # so that no direction counts as flat, however the diagnosis scales the matrix
-    firm = jnp.min(jnp.stack([jnp.abs(values) - g.shape[0] * eps**0.5 * largest, diagonal - 64 * eps])) > 0
+    firm = jnp.min(jnp.abs(values)) > g.shape[0] * eps**0.5 * largest
     # an infinite derivative is no certificate
     single = jnp.max(0.5 * g * g / (diagonal + jnp.abs(g) + jnp.finfo(g.dtype).tiny))  # never more than the whole
     gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.maximum(jnp.sum(decrements), single), jnp.nan)

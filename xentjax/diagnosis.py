@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from xentjax.certificates import Certificate, diagonal_of, symmetric_eigen, unseen
+from xentjax.certificates import Certificate, diagonal_of, gap_tolerance, symmetric_eigen, unseen
 from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, places, uncentred, unconstrain
 from xentjax.records import record, static
 from xentjax.statuses import Status
@@ -63,10 +63,13 @@ def ending(found: Any, free: dict[str, Array], best: Certificate, status: Array,
     outside, step = ~inside(found), _uncentred_step(found, free, best)
     # the gap of an objective that vanishes is a good part of it
     closed = (best.gap <= jnp.minimum(unseen(best.gap.dtype), 0.01 * tol)) & (best.gap <= 0.05 * jnp.abs(best.value))
+    relative = tuple(leaf.support.relative for leaf in each)
     plain = (status == Status.CONVERGED) & closed & best.firm & ~outside
+    if best.hessian is not None and any(relative):
+        steep = diagonal_of(best.hessian)[np.flatnonzero(relative)] > jnp.finfo(start.dtype).eps ** 0.25
+        plain = plain & jnp.all(steep)
     certified = best.point, best.value, best.gap, best.convex, best.hessian, best.flat
-    kinds = tuple(leaf.support.relative for leaf in each), tuple(map(_endless, each))
-    return Ending(plain, start, *certified, step, status, settled, tol, outside, *kinds)
+    return Ending(plain, start, *certified, step, status, settled, tol, outside, relative, tuple(map(_endless, each)))
 
 
 @jax.jit
@@ -163,6 +166,10 @@ def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array]:
     scaled = jnp.where((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
     values, vectors = symmetric_eigen(scaled)
     flat = jnp.abs(values) <= 2 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
+    # nor is a direction determined along which an e-fold costs less than a closed gap
+    part = relative[:, None] & (jnp.abs(vectors) > 0.1)
+    cost = 0.5 * jnp.abs(values)[None, :] * (root[:, None] / jnp.where(part, vectors, 1.0)) ** 2
+    flat = flat | jnp.any(part & (cost < gap_tolerance(None, values.dtype)), 0)
     return jnp.any((jnp.abs(vectors) > 0.1) & flat[None, :], -1), jnp.any((values < 0) & ~flat)
 
 
