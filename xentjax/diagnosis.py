@@ -86,10 +86,12 @@ def diagnose(end: Ending) -> tuple[Array, Array]:
     slow, moving = _still_moving(end, relative, vanishing)
     lost = ~jnp.isfinite(end.point) | (jnp.abs(end.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
     heading = jnp.where(lost & relative, jnp.sign(end.point), -jnp.sign(end.step))
-    flat, bent = (end.flat, True) if end.hessian is None else _flat(end.hessian, relative)
+    flat, cheap, bent = (end.flat, False, True) if end.hessian is None else _flat(end.hessian, relative)
     # a curvature that is rounding has any sign
     level = unfinished & (end.gap <= tol) & ~end.convex & ~jnp.asarray(bent)
-    undetermined = (closed | level) & jnp.any(flat) & ~outside & ~(slow & jnp.any(moving))
+    # where the curvature is rounding a step is as well; where it is but small, a step tells the way
+    stays = jnp.where(jnp.any(flat), ~(slow & jnp.any(moving)), jnp.any(cheap) & ~jnp.any(moving))
+    undetermined = (closed | level) & ~outside & stays
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
 
@@ -107,7 +109,7 @@ def diagnose(end: Ending) -> tuple[Array, Array]:
     saddle = unfinished & ~unbounded & ~leaving & ~undetermined & (end.gap <= tol) & ~end.convex
     status = jnp.where(leaving | unbounded, limit, jnp.where(undetermined, Status.FLAT, status))
     status = jnp.where(saddle, Status.SADDLE, status)
-    going = jnp.where(undetermined, flat, jnp.where(leaving | unbounded, moving, False))
+    going = jnp.where(undetermined, flat | cheap, jnp.where(leaving | unbounded, moving, False))
     going = going & (status >= Status.BOUNDARY)  # the statuses that say where
     return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
 
@@ -154,10 +156,11 @@ def _endless(leaf: NamedLeaf) -> tuple[bool, bool]:
     return math.isinf(leaf.support.low), math.isinf(leaf.support.high)
 
 
-def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array]:
-    """The coordinates [m] with a part in a direction whose curvature is rounding, and whether another is negative.
+def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array, Array]:
+    """The coordinates [m] that the data do not determine, and whether the curvature along another is negative.
 
-    Past 64 coordinates `undetermined` tells.
+    First those with a part in a direction whose curvature is rounding, then those with a part in one along which an
+    e-fold of theirs costs less than a closed gap. Past 64 coordinates `undetermined` tells.
     """
     root = jnp.sqrt(jnp.abs(diagonal_of(hessian)))
     # an e-fold that costs less than the rounding of a nat costs nothing
@@ -165,12 +168,11 @@ def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array]:
     unit = jnp.where(root > 0, root, 1.0)
     scaled = jnp.where((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
     values, vectors = symmetric_eigen(scaled)
-    flat = jnp.abs(values) <= 2 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
-    # nor is a direction determined along which an e-fold costs less than a closed gap
-    part = relative[:, None] & (jnp.abs(vectors) > 0.1)
-    cost = 0.5 * jnp.abs(values)[None, :] * (root[:, None] / jnp.where(part, vectors, 1.0)) ** 2
-    flat = flat | jnp.any(part & (cost < gap_tolerance(None, values.dtype)), 0)
-    return jnp.any((jnp.abs(vectors) > 0.1) & flat[None, :], -1), jnp.any((values < 0) & ~flat)
+    size, part = jnp.abs(values), jnp.abs(vectors) > 0.1
+    flat = size <= 2 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(size)
+    cost = 0.5 * size[None, :] * (root[:, None] / jnp.where(part, vectors, 1.0)) ** 2
+    cheap = relative[:, None] & (cost < gap_tolerance(None, values.dtype))
+    return jnp.any(part & flat[None, :], -1), jnp.any(part & cheap, -1), jnp.any((values < 0) & ~flat)
 
 
 def in_words(model: Any, fixed: Collection[str], status: int, going: np.ndarray) -> str:
