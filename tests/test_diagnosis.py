@@ -9,6 +9,9 @@ import pytest
 from regression_rows import Logistic
 
 import xentjax as xj
+from xentjax.certificates import gap_tolerance
+from xentjax.diagnosis import diagnose, ending
+from xentjax.minimization import run
 
 Status = xj.Status
 RNG = np.random.default_rng(0)
@@ -140,6 +143,47 @@ def test_an_objective_without_a_minimum() -> None:
     found = xj.minimize(lambda p: p["a"] ** 2 + p["b"], {"a": 1.0, "b": 0.0}, max_steps=300)
     assert found.status == Status.UNBOUNDED
     assert "along b → −∞" in str(found)
+
+
+@pytest.mark.parametrize("size", [3, 65])  # past 64 without the matrix
+def test_where_an_objective_goes(size) -> None:
+    falling, rising = (lambda q: 1 + jnp.sum(q.rate)), (lambda q: 1 + jnp.sum(1 / q.rate))
+    for objective, status, way in ((falling, Status.BOUNDARY, -1), (rising, Status.UNBOUNDED, 1)):
+        found = xj.minimize(objective, xj.Exponential(jnp.ones(size)))
+        assert found.status == status
+        assert found.going.tolist() == [way] * size
+
+
+CURVATURES = {
+    "plain": [[2.0, 0.5], [0.5, 1.0]],
+    "nearly flat": [[1.0, 1.0], [1.0, 1.0 + 1e-6]],
+    "hardly firm": [[1.0, 1.0], [1.0, 1.0 + 1.3e-7]],
+    "flat": [[1.0, 1.0], [1.0, 1.0]],
+    "hardly steep": [[1.3e-4, 0.0], [0.0, 1.3e-4]],
+    "shallow": [[1.0, 0.0], [0.0, 1e-13]],
+    "both": [[1.3e-4, 1.3e-4], [1.3e-4, 1.3e-4 * (1 + 1.3e-7)]],
+}
+
+
+@jax.jit
+def ended(hessian):
+    def bowl(point, hessian):
+        u = jnp.log(jnp.stack([point.concentration, point.rate]))
+        return 1.0 + 0.5 * u @ hessian @ u
+
+    free, constrain = xj.unconstrain(xj.Gamma(1.0, 1.0))
+    best, status, _, settled = run(lambda free: bowl(constrain(free), hessian), free, None, None, 100)
+    end = ending(xj.Gamma(1.0, 1.0), free, best, status, settled, gap_tolerance(None, best.value.dtype))
+    return end.plain, *diagnose(end)
+
+
+@pytest.mark.parametrize("name", CURVATURES)
+def test_a_plain_end_has_no_other_cause(name) -> None:
+    plain, status, going = ended(jnp.array(CURVATURES[name]))
+    assert plain == (name in ("plain", "nearly flat", "hardly firm", "hardly steep", "both"))
+    if plain:
+        assert status == Status.CONVERGED
+        assert not going.any()
 
 
 def test_a_saddle_is_left_and_a_start_on_its_ridge_is_no_minimum() -> None:

@@ -55,14 +55,21 @@ NO_ARRAYS = {
     "strings": ["1.0", "2.0"],
     "array of strings": np.array(["1.0", "2.0"]),
     "array of objects": np.array([1.0, None]),
-    "masked array": np.ma.masked_array([1.0, 2.0, 3.0], mask=[False, True, False]),
+    "masked array": np.ma.masked_array(X, mask=X == 2.0),
 }
 
 
 @pytest.mark.parametrize("name", NO_ARRAYS)
 def test_data_that_are_no_arrays_of_numbers(name):
-    with pytest.raises((TypeError, ValueError), match=r"fit_mle: found .*, but .* needed; .*(asarray|compressed)"):
+    with pytest.raises((TypeError, ValueError), match=r"fit_mle: found .*, but .* needed; .*(asarray|getmaskarray)"):
         xj.fit_mle(xj.Normal, NO_ARRAYS[name])
+
+
+def test_the_data_of_a_masked_array_with_the_weights_that_its_message_names():
+    x = np.ma.masked_array([1, 2, 3, 4, 600], mask=[False, False, False, False, True])
+    fit = xj.fit_mle(xj.Poisson, x.data, weights=~np.ma.getmaskarray(x))
+    assert float(fit.model.rate) == 2.5
+    assert float(fit.model.rate) == pytest.approx(x.compressed().mean(), rel=1e-15)
 
 
 def test_data_that_only_float64_tells_apart():

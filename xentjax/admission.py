@@ -210,8 +210,8 @@ def as_array(caller: str, leaf: Any, path: tuple = ()) -> Array:
         return leaf
     if isinstance(leaf, np.ma.MaskedArray):
         raise TypeError(
-            f"{caller}: found data{jax.tree_util.keystr(path)} in a masked array, whose mask JAX would not see, but "
-            "plain arrays are needed; give x.filled(numpy.nan) with weights=~x.mask, or x.compressed()."
+            f"{caller}: found a masked array{jax.tree_util.keystr(path)}, whose mask JAX would not see, but plain "
+            "arrays are needed; give x.data with weights=~numpy.ma.getmaskarray(x), or x.compressed()."
         )
     try:
         array = np.asarray(leaf)

@@ -110,7 +110,7 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     length = jnp.where(idle, 0.0, jnp.maximum(jnp.abs(ratio), least))
     coordinates = jnp.where(slopes < 0, length, -length)
     squares = coordinates * coordinates
-    moved, full = (vectors @ jnp.stack([coordinates, ratio], -1)).T
+    moved, full = (vectors @ jnp.stack([coordinates, -ratio], -1)).T
     # while others lead far, a part that is rounding waits: it would push a median off the kink that is its maximum
     rounding = (jnp.abs(moved) <= 8 * eps) & (jnp.max(jnp.abs(moved)) > eps**0.5)
     step = jnp.where(rounding, 0.0, moved) * inverse

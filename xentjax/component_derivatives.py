@@ -49,12 +49,10 @@ class ByComponents:
     def _of_block(self, points: Any, counts: Array) -> tuple[Array, Array, Array]:
         """Σ log q over the points of a block, its gradient and Hessian, in the coordinates of the turns [t k]."""
         weights = self.constrain(self.unravel(self.point)).weights
-        log_probs, log_prob, scores, curvatures = self._of_components(points)
+        shares, log_prob, scores, curvatures = self._of_components(points)
         counts = counts.astype(log_prob.dtype)
         # a point of weight 0 is removed, even where the model excludes it
         value = jnp.sum(jnp.where(counts == 0, 0.0, counts * log_prob))
-        possible = jnp.where(log_prob > -jnp.inf, log_prob, jnp.inf)
-        shares = jnp.exp(jnp.log(weights)[:, None] + log_probs - possible[None, :])  # rₖ [k, n]
         unlike = 1 - jnp.eye(weights.size, dtype=weights.dtype)
         counted, others = counts[None, :] * shares, unlike @ shares  # without the cancellation of 1 − rₖ
 
@@ -73,19 +71,19 @@ class ByComponents:
         return value, gradient.ravel(), hessian.reshape(gradient.size, -1)
 
     def _of_components(self, points: Any) -> tuple[Array, Array, Array, Array]:
-        """log qₖ [k, n], log q [n], the scores [t, k, n], and the curvatures without the first turn."""
+        """The shares rₖ [k, n], log q [n], the scores [t, k, n], and the curvatures without the first turn."""
         moves = (self.turns[1:, :, None] == np.arange(self.point.size)).any(1).astype(self.point.dtype)  # [t - 1, m]
 
-        def each(point: Array) -> tuple[Array, Array]:
+        def each(point: Array) -> tuple[Array, tuple]:
             mixture = self.constrain(self.unravel(point))
-            log_probs, log_prob = jax.vmap(mixture.log_probs, out_axes=(1, 0))(points)
+            log_probs, log_prob, shares = jax.vmap(mixture.log_probs, out_axes=(1, 0, 1))(points)
             check_terms(log_prob)
-            return jnp.concatenate(log_probs), log_prob
+            return jnp.concatenate(log_probs), (jnp.concatenate(shares), log_prob)
 
         def slopes(point: Array) -> tuple[Array, tuple]:
-            log_probs, push, log_prob = jax.linearize(each, point, has_aux=True)
+            log_probs, push, (shares, log_prob) = jax.linearize(each, point, has_aux=True)
             found = jax.vmap(push)(moves)
-            return found, (log_probs, log_prob, jnp.concatenate([jnp.ones_like(log_probs)[None], found]))
+            return found, (shares, log_prob, jnp.concatenate([jnp.ones_like(log_probs)[None], found]))
 
         _, push, found = jax.linearize(slopes, self.point, has_aux=True)
         return *found, jax.vmap(push)(moves)

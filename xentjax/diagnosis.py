@@ -23,10 +23,11 @@ from xentjax.statuses import Status
 
 @record
 class Ending:
-    """What a diagnosis looks at: the same of all models, so that the diagnosis is compiled once for all of them.
+    """What a diagnosis looks at; models with as many coordinates of the same kinds share its program.
 
     Attributes:
-      plain: whether there is nothing to find out: the last step squared the gap, inside, and every direction is bent.
+      plain: whether the status needs no cause: the last step squared the gap, inside, and every direction is bent; or
+        there was no way from the start, or the fit is refused.
       start: the unconstrained coordinates [m] at the start.
       point, value, gap, convex, hessian, flat: of the certificate at the best point.
       step: the step from there without any limit.
@@ -62,12 +63,13 @@ def ending(found: Any, free: dict[str, Array], best: Certificate, status: Array,
     each = [leaves[name] for name, place in places(free).items() for _ in range(place.size)]
     outside, step = ~inside(found), _uncentred_step(found, free, best)
     # the gap of an objective that vanishes is a good part of it
-    closed = (best.gap <= jnp.minimum(unseen(best.gap.dtype), 0.01 * tol)) & (best.gap <= 0.05 * jnp.abs(best.value))
+    closed = (best.gap <= jnp.minimum(unseen(best.value.dtype), 0.01 * tol)) & (best.gap <= 0.05 * jnp.abs(best.value))
     relative = tuple(leaf.support.relative for leaf in each)
     plain = (status == Status.CONVERGED) & closed & best.firm & ~outside
     if best.hessian is not None and any(relative):
         steep = diagonal_of(best.hessian)[np.flatnonzero(relative)] > jnp.finfo(start.dtype).eps ** 0.25
         plain = plain & jnp.all(steep)
+    plain = plain | (status == Status.BAD_START) | (status == Status.DIVERGED)
     certified = best.point, best.value, best.gap, best.convex, best.hessian, best.flat
     return Ending(plain, start, *certified, step, status, settled, tol, outside, relative, tuple(map(_endless, each)))
 
@@ -85,7 +87,7 @@ def diagnose(end: Ending) -> tuple[Array, Array]:
     closed = closed | (unfinished & vanishing)  # far out the curvature of a network may be of any sign
     slow, moving = _still_moving(end, relative, vanishing)
     lost = ~jnp.isfinite(end.point) | (jnp.abs(end.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
-    heading = jnp.where(lost & relative, jnp.sign(end.point), -jnp.sign(end.step))
+    heading = jnp.where(lost & relative, jnp.sign(end.point), jnp.sign(end.step))
     flat, cheap, bent = (end.flat, False, True) if end.hessian is None else _flat(end.hessian, relative)
     # a curvature that is rounding has any sign
     level = unfinished & (end.gap <= tol) & ~end.convex & ~jnp.asarray(bent)
@@ -109,8 +111,7 @@ def diagnose(end: Ending) -> tuple[Array, Array]:
     saddle = unfinished & ~unbounded & ~leaving & ~undetermined & (end.gap <= tol) & ~end.convex
     status = jnp.where(leaving | unbounded, limit, jnp.where(undetermined, Status.FLAT, status))
     status = jnp.where(saddle, Status.SADDLE, status)
-    going = jnp.where(undetermined, flat | cheap, jnp.where(leaving | unbounded, moving, False))
-    going = going & (status >= Status.BOUNDARY)  # the statuses that say where
+    going = jnp.where(leaving | unbounded, moving, undetermined & (flat | cheap))
     return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
 
 

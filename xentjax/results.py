@@ -96,7 +96,7 @@ Outcome = TypeVar("Outcome", bound=_Outcome)
 def with_cause(outcome: Outcome, end: Ending) -> Outcome:
     """A fit or a minimum with the cause of its end, which is looked for where the end is not plain.
 
-    Outside `jit` the diagnosis is thus a program of its own, which most fits neither compile nor run.
+    Outside `jit` the diagnosis is thus a program of its own, which most fits in float64 neither compile nor run.
     """
     if not isinstance(end.plain, jax.core.Tracer) and end.plain:
         return outcome

@@ -187,14 +187,14 @@ class Mixture(Family):
     def log_prob(self, x: Any) -> Array:
         return self.log_probs(x)[1]
 
-    def log_probs(self, x: Any) -> tuple[tuple[Array, ...], Array]:
-        """log qₖ(x) of the components, one by one [1, ...] or together [k, ...], and log q(x)."""
+    def log_probs(self, x: Any) -> tuple[tuple[Array, ...], Array, tuple[Array, ...]]:
+        """log qₖ(x) of the components, one by one [1, ...] or together [k, ...], log q(x), and the responsibilities."""
         components, weights = self.checked(), jnp.asarray(self.weights)
         if not isinstance(components, tuple) and weights.shape[0] > UNROLLED:
             together = (jax.vmap(lambda component: component.log_prob(x))(components),)
-            return together, _log_sum((weights,), together)
+            return together, *_log_sum((weights,), together)
         each = tuple(part.log_prob(x)[None] for part in _unstacked(components, weights.shape[0]))
-        return each, _log_sum(tuple(weights[:, None]), each)
+        return each, *_log_sum(tuple(weights[:, None]), each)
 
     def at(self, x: Any) -> "Mixture":
         """The distribution of y at the covariates x of one observation, of components that are regressions.
@@ -311,8 +311,8 @@ class Mixture(Family):
         return points.reshape(-1), (self.weights[:, None] * weights).reshape(-1)
 
 
-def _log_sum(weights: tuple[Array, ...], each: tuple[Array, ...]) -> Array:
-    """log Σ weights exp(each) over the leading axes of all parts: −inf where no term counts.
+def _log_sum(weights: tuple[Array, ...], each: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
+    """log Σ weights exp(each) over the leading axes of all parts, −inf where no term counts; and each term's share.
 
     About the largest term that counts, which the derivative need not know; a weight of 0 has one.
     """
@@ -321,8 +321,10 @@ def _log_sum(weights: tuple[Array, ...], each: tuple[Array, ...]) -> Array:
     top = jax.lax.stop_gradient(functools.reduce(jnp.maximum, counted))
     nothing = top == -jnp.inf
     lifted = jnp.where(nothing, 0.0, top)[None]
-    total = functools.reduce(jnp.add, [jnp.sum(w * jnp.exp(jnp.minimum(e - lifted, 80.0)), 0) for w, e in pairs])
-    return jnp.where(nothing, -jnp.inf, top + jnp.log(jnp.where(nothing, 1.0, total)))
+    terms = [w * jnp.exp(jnp.minimum(e - lifted, 80.0)) for w, e in pairs]
+    total = functools.reduce(jnp.add, [jnp.sum(term, 0) for term in terms])
+    total = jnp.where(nothing, 1.0, total)
+    return jnp.where(nothing, -jnp.inf, top + jnp.log(total)), tuple(term / total[None] for term in terms)
 
 
 def _unstacked(components: Any, k: int) -> tuple:
