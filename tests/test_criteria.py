@@ -194,7 +194,7 @@ def test_folds_and_keys():
 def test_a_fold_without_which_there_is_no_fit():
     x = np.array([1.0, 1.0, 1.0, 2.0])
     fit = xj.fit_mle(xj.Gamma, x)
-    with pytest.raises(RuntimeError, match=r"^Fit.check: found the status .* in 1 of 4 lanes"):
+    with pytest.raises(RuntimeError, match=r"^Fit.check: found the status .* in lane 2, the first of 1 in 4"):
         inference.cross_validation(fit, x, jax.random.key(0), folds=4)
     inside = jax.jit(lambda fit, x: inference.cross_validation(fit, x, jax.random.key(0), folds=4))
     assert np.isnan(inside(fit, x))

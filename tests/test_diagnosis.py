@@ -71,7 +71,7 @@ def test_lanes_have_their_own_diagnosis() -> None:
     assert not lanes.going[0].any()
     assert lanes.going[1].all()
     with pytest.raises(
-        RuntimeError, match=r"FLAT \(beta\[0\], beta\[1\], beta\[2\]\) in 2 of 3 lanes, first in lane 1"
+        RuntimeError, match=r"FLAT \(beta\[0\], beta\[1\], beta\[2\]\) in lane 1, the first of 2 in 3 that did"
     ):
         lanes.check()
 

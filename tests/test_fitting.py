@@ -66,6 +66,14 @@ def test_whole_numbers_may_be_of_any_type(name):
     np.testing.assert_allclose(jax.tree.leaves(xj.fit_mle(model, x).check().model)[0], expected, **SAME)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_fitted_in_single(dtype):
+    x = jnp.array([1.0, 2.0, 3.0, 4.0, 6.0], dtype)
+    fit = xj.fit_mle(xj.Normal, x).check()
+    assert fit.model.loc.dtype == fit.gap.dtype == "float32"
+    assert float(fit.model.loc) == pytest.approx(3.2, rel=1e-6)
+
+
 def test_too_large_a_learning_rate_diverges_and_says_so():
     fit = xj.fit_mle(xj.Normal(1.0, 1.0), DATA, optimizer=optax.sgd(1e3))
     assert fit.status == xj.Status.DIVERGED
@@ -304,7 +312,7 @@ def test_one_failing_lane_leaves_the_others_alone():
         single = xj.fit_mle(xj.Gamma, x)
         assert_same_model(jax.tree.map(lambda leaf, lane=lane: leaf[lane], lanes.model), single.model)
         np.testing.assert_allclose(lanes.cross_entropy[lane], single.cross_entropy, rtol=16 * EPS)
-    with pytest.raises(RuntimeError, match=r"found the status BAD_START in 1 of 3 lanes, first in lane 1"):
+    with pytest.raises(RuntimeError, match=r"found the status BAD_START in lane 1, the first of 1 in 3 that did"):
         lanes.check()
     assert repr(lanes).splitlines()[:2] == ["3 fits of Gamma", "  2: converged"]
 

@@ -72,12 +72,26 @@ def test_the_data_of_a_masked_array_with_the_weights_that_its_message_names():
     assert float(fit.model.rate) == pytest.approx(x.compressed().mean(), rel=1e-15)
 
 
-def test_data_that_only_float64_tells_apart():
+@pytest.mark.parametrize("x", [1e9 + X, 1e7 + 0.3 * X, 1e300 * X, (np.stack([X, 1e8 + X], 1), X)], ids=str)
+def test_data_that_only_float64_tells_apart(x):
+    line = xj.Regression(xj.Normal, loc=xj.Linear())
     with (
         jax.enable_x64(False),
-        pytest.raises(ValueError, match=r"found 5 observations that differ.* in float32, but .*; use float64, .*x64"),
+        pytest.raises(ValueError, match=r"found data.* that float32 moves by up to .*; subtract .* use float64: .*x64"),
     ):
-        xj.fit_mle(xj.Normal, 1e9 + X)
+        xj.fit_mle(line if isinstance(x, tuple) else xj.Normal, x)
+
+
+def test_rounding_of_data_to_float32_that_does_no_harm():
+    with jax.enable_x64(False):
+        fit = xj.fit_mle(xj.Normal, np.array([0.1, 0.2, 0.4, 100.7, 1e5]), weights=np.full(5, 1 / 3)).check()
+    assert fit.model.loc.dtype == "float32"
+
+
+@pytest.mark.parametrize("value", ["a", None])
+def test_values_to_hold_that_are_no_numbers(value):
+    with pytest.raises(TypeError, match=r"fit_mle: found fixed=\{'scale': .*\}, but a number or an array is needed\."):
+        xj.fit_mle(xj.Normal, X, fixed={"scale": value})
 
 
 BAD_WEIGHTS = {

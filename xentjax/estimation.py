@@ -188,7 +188,7 @@ def _checked_fit(
     key: Any,
     log_prior: Any = None,
 ) -> Fit:
-    given, source = source, admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
+    source = admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
     check_starts(caller, num_starts, key)
 
     def run_from(start: Any, fixed: Any) -> Fit:
@@ -215,7 +215,7 @@ def _checked_fit(
             "but two derivatives in the parameters are needed; take a distribution whose formulas have them, as those "
             "of xentjax do."
         ) from error
-    explain(caller, model, given, source, result)
+    explain(caller, model, source, result)
     return result
 
 

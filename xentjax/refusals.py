@@ -14,11 +14,8 @@ from xentjax.sources import Empirical, check_weights, num_points
 from xentjax.statuses import ADVICE, Status
 
 
-def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:
-    """Outside jit, an error for data or a start that cannot be used, with the entry at fault.
-
-    `given` is the source as it came, before its numbers were rounded to JAX's precision.
-    """
+def explain(caller: str, model: Any, source: Any, fit: Fit) -> None:
+    """Outside jit, an error for data or a start that cannot be used, with the entry at fault."""
     if isinstance(fit.status, jax.core.Tracer) or jnp.ndim(fit.status) > 0:
         return
     status = int(fit.status)
@@ -26,7 +23,7 @@ def explain(caller: str, model: Any, given: Any, source: Any, fit: Fit) -> None:
         explain_data(caller, fit.model, source)
     if status == Status.BAD_START:
         held = tuple(name for name in fit.fixed if name not in fit.ends)
-        _explain_start(caller, model, given, source, fit.model, held)
+        _explain_start(caller, model, source, fit.model, held)
 
 
 def explain_data(caller: str, model: Any, source: Empirical) -> None:
@@ -48,7 +45,7 @@ def explain_data(caller: str, model: Any, source: Empirical) -> None:
     raise ValueError(f"{caller}: found data[{index}] = {point}, but {needed}; {remedy}.")
 
 
-def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any, held: tuple[str, ...]) -> None:
+def _explain_start(caller: str, model: Any, source: Any, start: Any, held: tuple[str, ...]) -> None:
     name = model.__name__ if inspect.isclass(model) else type(model).__name__
     for leaf in named_leaves(start):
         if leaf.name in held and not may_be(start, [leaf.name]):
@@ -59,13 +56,6 @@ def _explain_start(caller: str, model: Any, given: Any, source: Any, start: Any,
     if isinstance(source, Empirical) and support_of(model) is not None:
         counted = slice(None) if source.weights is None else np.asarray(source.weights) > 0
         data = np.asarray(source.data)[counted]
-        exact = np.asarray(given.data)[counted] if isinstance(given, Empirical) else data
-        if np.any(exact != exact[:1]) and np.all(data == data[:1]):
-            raise ValueError(
-                f"{caller}: found {len(data)} observations that differ, but that all become {data[0]} in {data.dtype}, "
-                f"but {name} needs data that differ; use float64, jax.config.update('jax_enable_x64', True), or "
-                "subtract a constant."
-            )
         size = float(np.max(np.abs(data), initial=0.0))
         if data.dtype == np.float32 and size and not 1e-18 < size < 1e18:
             raise ValueError(

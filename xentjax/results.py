@@ -49,7 +49,8 @@ class _Outcome:
         if failed.size:
             first = failed[0]
             gap = np.atleast_1d(np.asarray(self.gap))[first]
-            where = "" if status.size == 1 else f" in {failed.size} of {status.size} lanes, first in lane {first}"
+            others = f", the first of {failed.size} in {status.size} that did not converge"
+            where = "" if status.size == 1 else f" in lane {first}{others}"
             code = Status(int(status[first]))
             lanes = jnp.ndim(self.status)
             model, going = jax.tree.map(

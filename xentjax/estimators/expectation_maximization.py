@@ -64,11 +64,11 @@ def expectation_maximization(
             f"expectation_maximization: found {name} as the model, but a Mixture is needed; write for example "
             "Mixture(jnp.ones(2) / 2, Normal), or use fit_mle."
         )
-    given = Empirical(data, weights)
-    source = admit("expectation_maximization", model, given, None, None, tol, max_steps)
+    source = Empirical(data, weights)
+    source = admit("expectation_maximization", model, source, None, None, tol, max_steps)
     made_for, values = split(model) if is_open(model) else (None, model)
     found = _fit(made_for, values, source, tol, max_steps)
-    explain("expectation_maximization", model, given, source, found)
+    explain("expectation_maximization", model, source, found)
     return found
 
 

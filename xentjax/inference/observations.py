@@ -58,8 +58,9 @@ def check_single(caller: str, fit: Any) -> None:
         )
     if jnp.ndim(fit.status):
         raise ValueError(
-            f"{caller}: found a batch of fits of shape {jnp.shape(fit.status)}, but one fit is needed; map over them: "
-            f"jax.vmap(lambda fit, x: {caller}(fit, x, ...))(fits, xs)."
+            f"{caller}: found a batch of fits of shape {jnp.shape(fit.status)}, but one fit is needed; take one, "
+            "jax.tree.map(lambda leaf: leaf[0], fits), or map over them, and over the data where they are needed: "
+            f"jax.vmap(lambda fit: {caller}(fit, ...))(fits)."
         )
 
 
