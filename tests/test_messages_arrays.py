@@ -68,8 +68,7 @@ def test_data_that_are_no_arrays_of_numbers(name):
 def test_the_data_of_a_masked_array_with_the_weights_that_its_message_names():
     x = np.ma.masked_array([1, 2, 3, 4, 600], mask=[False, False, False, False, True])
     fit = xj.fit_mle(xj.Poisson, x.data, weights=~np.ma.getmaskarray(x))
-    assert float(fit.model.rate) == 2.5
-    assert float(fit.model.rate) == pytest.approx(x.compressed().mean(), rel=1e-15)
+    assert float(fit.model.rate) == pytest.approx(x.compressed().mean(), rel=1e-15)  # a rounding or two
 
 
 @pytest.mark.parametrize("x", [1e9 + X, 1e7 + 0.3 * X, 1e300 * X, (np.stack([X, 1e8 + X], 1), X)], ids=str)
@@ -86,6 +85,10 @@ def test_rounding_of_data_to_float32_that_does_no_harm():
     with jax.enable_x64(False):
         fit = xj.fit_mle(xj.Normal, np.array([0.1, 0.2, 0.4, 100.7, 1e5]), weights=np.full(5, 1 / 3)).check()
     assert fit.model.loc.dtype == "float32"
+
+
+def test_a_value_of_half_precision_is_held():
+    assert xj.fit_mle(xj.Normal, X, fixed={"scale": jnp.ones((), "bfloat16")}).model.scale == 1
 
 
 @pytest.mark.parametrize("value", ["a", None])

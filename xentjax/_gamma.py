@@ -18,9 +18,7 @@ from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log, polyn
 # Stirling series of log Gamma: sum of B_2k / (2k (2k - 1) z**(2k - 1)), k = 1, 2, ...; with z >= 10 the first omitted
 # term is below 2e-19, and that of the fourth derivative below 3e-15 of it. The derivatives have the same coefficients
 # times (2k - 1) and 2k (2k - 1).
-_STIRLING = [
-    *(1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400, 43867 / 244188),
-]
+_STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400, 43867 / 244188]
 _DIGAMMA = [(2 * k + 1) * c for k, c in enumerate(_STIRLING)]
 # of log Γ(a + ½) − log Γ(a) − ½ log a
 _HALF_STEP = [-2 * (1 - 0.25 ** (k + 1)) * c for k, c in enumerate(_STIRLING)]

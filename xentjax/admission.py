@@ -158,7 +158,7 @@ def _check_fixed(caller: str, model: Any, fixed: Any) -> None:
                 f"values of its own; write fixed={{{next(iter(fixed))!r}: value}}, or pass an instance."
             )
     for name, value in fixed.items() if isinstance(fixed, Mapping) else ():
-        if not _traced(value) and np.asarray(value).dtype.kind not in "fiub":
+        if not isinstance(value, Array) and np.asarray(value).dtype.kind not in "fiub":
             raise TypeError(f"{caller}: found fixed={{{name!r}: {value!r}}}, but a number or an array is needed.")
         support = supports[name]
         if support is not None and not _traced(value) and not _contained([support], [value]).all():
@@ -246,7 +246,7 @@ def _observations(caller: str, leaf: Any, path: tuple = ()) -> Array:
         array = None if isinstance(leaf, Array) else np.asarray(leaf)
     except ValueError:  # rows of unequal length
         array = None
-    dtype = jax.dtypes.canonicalize_dtype(float)
+    dtype = jnp.result_type(float)
     if array is None or array.dtype != np.float64 or dtype == np.float64 or not array.size:
         return as_array(caller, leaf, path)
     finite = np.isfinite(array)

@@ -67,6 +67,7 @@ def ending(found: Any, free: dict[str, Array], best: Certificate, status: Array,
     relative = tuple(leaf.support.relative for leaf in each)
     plain = (status == Status.CONVERGED) & closed & best.firm & ~outside
     if best.hessian is not None and any(relative):
+        # so that, with what is firm, no e-fold costs less than a closed gap
         steep = diagonal_of(best.hessian)[np.flatnonzero(relative)] > jnp.finfo(start.dtype).eps ** 0.25
         plain = plain & jnp.all(steep)
     plain = plain | (status == Status.BAD_START) | (status == Status.DIVERGED)
