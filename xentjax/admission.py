@@ -187,20 +187,18 @@ def _admit_data(caller: str, model: Any, source: Empirical) -> Empirical:
             f"{caller}: found the distribution {name} as the data, but arrays of observations are needed; "
             "a distribution is the source of fit_kl(model, source)."
         )
-    # a family's points are one array; for other models a list is a pytree, such as [x, y]
-    data = _observations(caller, source.data) if support_of(model) else source.data
-    data = jax.tree_util.tree_map_with_path(lambda path, leaf: _observations(caller, leaf, path), data)
+    support = support_of(model)
+    if support is not None:  # a family's points are one array; there are no eigenvectors in half precision
+        data = _at_least_single(_observations(caller, source.data))
+    else:  # for other models a list is a pytree, such as [x, y]
+        data = jax.tree_util.tree_map_with_path(lambda path, leaf: _observations(caller, leaf, path), source.data)
     weights = None if source.weights is None else as_array(caller, source.weights)
     check_points(caller, data, weights)
-    leaves = jax.tree.leaves(data)
-    support = support_of(model)
-    if support is not None:  # there are no eigenvectors in half precision
-        data = jax.tree.map(_at_least_single, data)
-    if support is not None and any(leaf.ndim != 1 + support.ndim for leaf in leaves):
+    if support is not None and data.ndim != 1 + support.ndim:
         shape = "[n]" if support.ndim == 0 else "[n, d]"
         name = model.__name__ if inspect.isclass(model) else type(model).__name__
         raise ValueError(
-            f"{caller}: found data of shape {leaves[0].shape}, but {name} needs {shape}; "
+            f"{caller}: found data of shape {data.shape}, but {name} needs {shape}; "
             + ("flatten with x.ravel(), or vmap the fit for one fit per row." if support.ndim == 0 else "stack points.")
         )
     if weights is not None and weights.dtype.kind in "iub":
@@ -242,12 +240,14 @@ def as_array(caller: str, leaf: Any, path: tuple = ()) -> Array:
 
 def _observations(caller: str, leaf: Any, path: tuple = ()) -> Array:
     """As `as_array`; an error for numbers of which the type that JAX works in would lose the differences, or all."""
+    if isinstance(leaf, Array):
+        return as_array(caller, leaf, path)
     try:
-        array = None if isinstance(leaf, Array) else np.asarray(leaf)
+        array = np.asarray(leaf)
     except ValueError:  # rows of unequal length
-        array = None
+        return as_array(caller, leaf, path)
     dtype = jnp.result_type(float)
-    if array is None or array.dtype != np.float64 or dtype == np.float64 or not array.size:
+    if array.dtype != np.float64 or dtype == np.float64 or not array.size:
         return as_array(caller, leaf, path)
     finite = np.isfinite(array)
     with np.errstate(over="ignore", invalid="ignore"):

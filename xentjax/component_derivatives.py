@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from xentjax.models.mixture import Mixture
+from xentjax.models.mixture import UNROLLED, Mixture
 from xentjax.parameters import places
 from xentjax.sources import Empirical, check_terms
 
@@ -53,21 +53,18 @@ class ByComponents:
         counts = counts.astype(log_prob.dtype)
         # a point of weight 0 is removed, even where the model excludes it
         value = jnp.sum(jnp.where(counts == 0, 0.0, counts * log_prob))
-        unlike = 1 - jnp.eye(weights.size, dtype=weights.dtype)
-        counted, others = counts[None, :] * shares, unlike @ shares  # without the cancellation of 1 − rₖ
-
-        squares = jnp.einsum("ikn,jkn->ijk", (counted * others)[None] * scores, scores)
-        bends = jnp.pad(jnp.einsum("kn,ijkn->ijk", counted, curvatures), ((1, 0), (1, 0), (0, 0)))
-        parts = shares[None] * scores
-        products = jnp.einsum("ikn,jln->ikjl", counts[None, None, :] * parts, parts)
-        hessian = jnp.where(unlike[None, :, None, :] > 0, -products, jnp.swapaxes(squares + bends, 1, 2)[..., None])
+        counted = counts[None, :] * shares
+        bends = jnp.pad(jnp.einsum("kn,ijkn->ikj", counted, curvatures), ((1, 0), (0, 0), (1, 0)))
+        spread = _spread_by_pairs if weights.size <= UNROLLED else _spread
+        hessian = spread(scores, counted, shares) + jnp.where(_same(weights)[None, :, None], bends[..., None], 0.0)
 
         # the constant log Σ exp(logits of the weights), whose turn is the first
         total = jnp.sum(counts)
         first = np.arange(len(self.turns)) == 0
         constant = total * (jnp.diag(weights) - weights[:, None] * weights[None, :])
         hessian -= jnp.where((first[:, None] & first[None, :])[:, None, :, None], constant[None, :, None, :], 0.0)
-        gradient = parts @ counts - jnp.where(first[:, None], total * weights[None, :], 0.0)
+        slopes = jnp.einsum("kn,ikn->ik", counted, scores)
+        gradient = slopes - jnp.where(first[:, None], total * weights[None, :], 0.0)
         return value, gradient.ravel(), hessian.reshape(gradient.size, -1)
 
     def _of_components(self, points: Any) -> tuple[Array, Array, Array, Array]:
@@ -87,6 +84,28 @@ class ByComponents:
 
         _, push, found = jax.linearize(slopes, self.point, has_aux=True)
         return *found, jax.vmap(push)(moves)
+
+
+def _same(components: Array) -> np.ndarray:
+    """Of each pair of components, whether they are the same one [k, k]."""
+    return np.eye(len(components), dtype=bool)
+
+
+def _spread(scores: Array, counted: Array, shares: Array) -> Array:
+    """How the scores [t, k, n] vary with the component that a point belongs to, summed over the points [t, k, t, k]."""
+    unlike = 1 - jnp.eye(len(shares), dtype=shares.dtype)
+    others = unlike @ shares  # without the cancellation of 1 − rₖ
+    squares = jnp.einsum("ikn,jkn->ikj", (counted * others)[None] * scores, scores)
+    products = jnp.einsum("ikn,jln->ikjl", counted[None] * scores, shares[None] * scores)
+    return jnp.where(_same(shares)[None, :, None], squares[..., None], -products)
+
+
+def _spread_by_pairs(scores: Array, counted: Array, shares: Array) -> Array:
+    """As `_spread`, in one product: of few components in two thirds of the time, of many in several times as long."""
+    same = _same(shares)[..., None]
+    others = jnp.sum(jnp.where(same, 0.0, shares[None]), 1)
+    weights = counted[:, None] * jnp.where(same, others[:, None], -shares[None])  # [k, l, n]
+    return jnp.einsum("ikln,jln->ikjl", weights[None] * scores[:, :, None], scores)
 
 
 def turns_of(model: Any, free: Any) -> np.ndarray | None:

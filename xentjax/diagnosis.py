@@ -26,8 +26,8 @@ class Ending:
     """What a diagnosis looks at; models with as many coordinates of the same kinds share its program.
 
     Attributes:
-      plain: whether the status needs no cause: the last step squared the gap, inside, and every direction is bent; or
-        there was no way from the start, or the fit is refused.
+      plain: whether it converged and that needs no second look: the last step squared the gap, inside, and every
+        direction is bent.
       start: the unconstrained coordinates [m] at the start.
       point, value, gap, convex, hessian, flat: of the certificate at the best point.
       step: the step from there without any limit.
@@ -70,7 +70,6 @@ def ending(found: Any, free: dict[str, Array], best: Certificate, status: Array,
         # so that, with what is firm, no e-fold costs less than a closed gap
         steep = diagonal_of(best.hessian)[np.flatnonzero(relative)] > jnp.finfo(start.dtype).eps ** 0.25
         plain = plain & jnp.all(steep)
-    plain = plain | (status == Status.BAD_START) | (status == Status.DIVERGED)
     certified = best.point, best.value, best.gap, best.convex, best.hessian, best.flat
     return Ending(plain, start, *certified, step, status, settled, tol, outside, relative, tuple(map(_endless, each)))
 

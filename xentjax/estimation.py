@@ -24,7 +24,7 @@ from xentjax.multistart import check_starts, run_from_several
 from xentjax.objectives import Penalized, cross_entropy_objective
 from xentjax.parameters import NamedLeaf, check_names, inside, may_be, named_leaves, replace_leaves, unconstrain
 from xentjax.refusals import explain
-from xentjax.results import Fit, with_cause
+from xentjax.results import Fit, is_plain, with_cause
 from xentjax.sources import Empirical
 from xentjax.statuses import Status
 
@@ -191,19 +191,21 @@ def _checked_fit(
     source = admission.admit(caller, model, source, fixed, optimizer, tol, max_steps)
     check_starts(caller, num_starts, key)
 
-    def run_from(start: Any, fixed: Any) -> Fit:
+    def run_from(start: Any, fixed: Any) -> tuple[Fit, Ending]:
         held = dict(fixed) if isinstance(fixed, Mapping) else {}
         names = tuple(sorted(fixed or ()))
         made_for, values = split(start) if is_open(start) else (None, start)
-        found = _fit(made_for, values, source, held, names, optimizer, num_starts, log_prior, tol, max_steps, key)
-        return with_cause(*found)
+        return _fit(made_for, values, source, held, names, optimizer, num_starts, log_prior, tol, max_steps, key)
 
     try:
-        result = run_from(model, fixed)
+        result, end = run_from(model, fixed)
+        if is_plain(end):  # as most are, of whom no more is asked
+            return result
+        result = with_cause(result, end)
         if admission.is_refused(result) or is_open(model):
             admission.check_inside(caller, model, fixed)
         if admission.is_lost(model, result):  # far from all data: the class knows a better start
-            other = run_from(type(model), _held(model, fixed))
+            other = with_cause(*run_from(type(model), _held(model, fixed)))
             result = result if admission.is_lost(model, other) else other
     except NotImplementedError as error:
         # JAX has no type of its own for a derivative that it lacks, as that of gammainc in its first argument
@@ -287,8 +289,7 @@ def _fit(
     status = jnp.where(degenerate, Status.BAD_START, status)
     status = jnp.where(covered, status, Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START)
     status = jnp.where(acceptable, status, Status.BAD_DATA)
-    # what is refused has its cause
-    end = dataclasses.replace(end, plain=end.plain | degenerate | ~covered | ~acceptable)
+    end = dataclasses.replace(end, plain=end.plain & ~degenerate & covered & acceptable)
     if log_prior is not None:
         value = value + log_prior(found) / source.total.astype(value.dtype)
     total = source.total if isinstance(source, Empirical) and source.drawn else None

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
@@ -94,15 +95,26 @@ class _Outcome:
 Outcome = TypeVar("Outcome", bound=_Outcome)
 
 
+# there was no way from the start, or what is refused has its cause
+UNCAUSED = Status.BAD_START, Status.BAD_DATA, Status.DIVERGED
+
+
+def is_plain(end: Ending) -> bool:
+    """Whether an end is known to be a plain convergence; inside `jit` nothing is known yet."""
+    return not isinstance(end.plain, jax.core.Tracer) and bool(end.plain)
+
+
 def with_cause(outcome: Outcome, end: Ending) -> Outcome:
     """A fit or a minimum with the cause of its end, which is looked for where the end is not plain.
 
     Outside `jit` the diagnosis is thus a program of its own, which most fits in float64 neither compile nor run.
     """
-    if not isinstance(end.plain, jax.core.Tracer) and end.plain:
+    traced = isinstance(end.plain, jax.core.Tracer)
+    if not traced and (end.plain or int(outcome.status) in UNCAUSED):
         return outcome
     status, going = diagnose(end)
-    status, going = jnp.where(end.plain, outcome.status, status), jnp.where(end.plain, outcome.going, going)
+    as_it_is = end.plain | functools.reduce(jnp.logical_or, [outcome.status == status for status in UNCAUSED])
+    status, going = jnp.where(as_it_is, outcome.status, status), jnp.where(as_it_is, outcome.going, going)
     return dataclasses.replace(outcome, status=status, going=going)  # type: ignore[type-var]
 
 

@@ -60,7 +60,11 @@ def profile_interval(
     source = observed("profile_interval", fit, data, weights)
     entry = _named("profile_interval", fit, name)
     support, fit = entry.support, _in_own_units(fit, entry.leaf)
-    models, never = _ends(fit, source, probability("profile_interval", level), entry.coordinate)
+    asked = fit, source, probability("profile_interval", level), entry.coordinate
+    models, *ends = _stepped(*asked)
+    never = np.zeros(2, bool)
+    if not known(*ends) or not np.all(ends[-1]):  # the search is a program of its own, which most intervals do not need
+        models, never = _searched(*asked, *ends)
     values = next(leaf.value for leaf in named_leaves(models) if leaf.name == entry.leaf)
     low, high = values[:, *entry.place]
     return jnp.where(never[0], support.low, low), jnp.where(never[1], support.high, high)
@@ -175,16 +179,39 @@ class _Search(NamedTuple):
     never: Array  # whether the limit is never reached
 
 
+_SIGNS = np.array([-1.0, 1.0])
+
+
 @compiled()
-def _ends(fit: Fit, source: Empirical, level: Any, index: Array) -> tuple[Any, Array]:
-    """The models at both ends, with a leading axis [2], and whether an end is never reached [2]."""
+def _stepped(fit: Fit, source: Empirical, level: Any, index: Array) -> tuple[Any, Array, Array]:
+    """The models at both ends as Newton's steps reach them, with a leading axis [2], how far they are, if they are."""
     path = _path(fit, source, index)
-    limit = -jax.scipy.special.ndtri((1 - jnp.asarray(level, path.center.dtype)) / 2)
-    signs = jnp.array([-1.0, 1.0], path.center.dtype)
-    coordinates, never = jax.vmap(lambda sign: _end(fit, path, sign, limit))(signs)
+    signs, limit = _SIGNS.astype(path.center.dtype), _limit(level, path)
+    distances, found = jax.vmap(lambda sign: _newton(fit, path, sign, limit))(signs)
+    return _models(fit, path, path.center + signs * distances), distances, found
+
+
+@compiled()
+def _searched(
+    fit: Fit, source: Empirical, level: Any, index: Array, distances: Array, found: Array
+) -> tuple[Any, Array]:
+    """The models at both ends, of which these are found, and whether an end is never reached [2]."""
+    path = _path(fit, source, index)
+    signs, limit = _SIGNS.astype(path.center.dtype), _limit(level, path)
+    search = jax.vmap(lambda sign, at, done: _end(fit, path, sign, limit, at, done))
+    coordinates, never = search(signs, distances, found)
     sound = fit.converged & ~jnp.any(jnp.isnan(coordinates))
-    coordinates = jnp.where(sound, coordinates, jnp.nan)
-    return jax.vmap(lambda coordinate: path.model(coordinate, path.others))(coordinates), never & sound
+    return _models(fit, path, jnp.where(sound, coordinates, jnp.nan)), never & sound
+
+
+def _limit(level: Any, path: _Path) -> Array:
+    """The root of the likelihood ratio at an end."""
+    return -jax.scipy.special.ndtri((1 - jnp.asarray(level, path.center.dtype)) / 2)
+
+
+def _models(fit: Fit, path: _Path, coordinates: Array) -> Any:
+    coordinates = jnp.where(fit.converged, coordinates, jnp.nan)
+    return jax.vmap(lambda coordinate: path.model(coordinate, path.others))(coordinates)
 
 
 class _Newton(NamedTuple):
@@ -241,11 +268,13 @@ def _inverse(matrix: Array) -> tuple[Array, Array]:
     return (vectors / values[None, :]) @ vectors.T / jnp.outer(unit, unit), jnp.all(values > 0)
 
 
-def _end(fit: Fit, path: _Path, sign: Array, limit: Array) -> tuple[Array, Array]:
-    """The coordinate of one end, and whether it is never reached: secant steps on the root of the likelihood ratio."""
+def _end(fit: Fit, path: _Path, sign: Array, limit: Array, soon: Array, ready: Array) -> tuple[Array, Array]:
+    """The coordinate of one end, and whether it is never reached: secant steps on the root of the likelihood ratio.
+
+    One that is `ready` is at the distance `soon`.
+    """
     first, eps, total = limit * path.width, jnp.finfo(limit.dtype).eps, fit.observations.astype(limit.dtype)
     noise = _noise(fit, limit)
-    soon, ready = _newton(fit, path, sign, limit)
 
     def body(s: _Search) -> _Search:
         start = s.others + sign * (s.at - s.last) * path.slopes
