@@ -14,7 +14,7 @@ network: .venv/experiments.installed
 	$(BIN)/python experiments/network.py
 
 test: .venv/dev.installed lint
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .
