@@ -111,8 +111,8 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     coordinates = jnp.where(slopes < 0, length, -length)
     squares = coordinates * coordinates
     moved, full = (vectors @ jnp.stack([coordinates, -ratio], -1)).T
-    # while others lead far, a part that is rounding waits: it would push a median off the kink that is its maximum
-    rounding = (jnp.abs(moved) <= 8 * eps) & (jnp.max(jnp.abs(moved)) > eps**0.5)
+    # while others lead further, a part that is rounding waits: it would push a median off the kink that is its maximum
+    rounding = (jnp.abs(moved) <= 8 * eps) & (jnp.max(jnp.abs(moved)) > eps**0.75)
     step = jnp.where(rounding, 0.0, moved) * inverse
     forms = jnp.sum(jnp.stack([slopes * coordinates, values * squares, size * squares]), -1)
     # so that no direction counts as flat, however the diagnosis scales the matrix

@@ -6,6 +6,7 @@ Maximum likelihood is the case where the source is data, a KL projection the cas
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -199,7 +200,8 @@ def _checked_fit(
 
     try:
         result, end = run_from(model, fixed)
-        if is_plain(end):  # as most are, of whom no more is asked
+        # as most are, of whom no more is asked; of what a part starts from values, they are looked at below
+        if is_plain(end) and (inspect.isclass(model) or not is_open(model)):
             return result
         result = with_cause(result, end)
         if admission.is_refused(result) or is_open(model):
