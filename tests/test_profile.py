@@ -10,7 +10,7 @@ import scipy.optimize
 import scipy.stats
 
 import xentjax as xj
-from xentjax.inference import profile, profile_interval
+from xentjax.inference import profile, profile_interval, profiles
 
 YEAST = (np.arange(6.0), np.array([213.0, 128, 37, 18, 3, 1]))  # cells of yeast, "Student" (1907)
 
@@ -58,7 +58,9 @@ BATCH = np.random.default_rng(0).gamma(3.0, size=(8, 40))
 
 def test_a_batch_is_the_intervals_one_by_one():
     low, high = jax.jit(jax.vmap(gamma_interval))(BATCH)
+    searches = profiles._searched._cache_size()
     single = np.array([gamma_interval(x) for x in BATCH[:3]])
+    assert profiles._searched._cache_size() == searches  # Newton's steps find most ends, and compile no search
     # batched sums round differently, and the ratio's 3.84 is a difference of sums of about 200
     np.testing.assert_allclose(np.stack([low, high], 1)[:3], single, rtol=1e-10)
     for x, *found in zip(BATCH, low, high, strict=True):
