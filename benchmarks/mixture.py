@@ -1,8 +1,13 @@
-"""A mixture of two normals: a later fit against L-BFGS-B of scipy with a gradient written by hand, from one start."""
+"""A mixture of two normals: a later fit against L-BFGS-B of scipy with a gradient written by hand, from one start.
+
+Each has one thread; `NPROC=2 python benchmarks/mixture.py` gives JAX two, which takes longer.
+"""
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is loaded
+# before NumPy and JAX are loaded
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("NPROC", "1")
 
 import time
 from collections.abc import Callable

@@ -84,6 +84,8 @@ def test_data_that_only_float64_tells_apart(x):
 def test_rounding_of_data_to_float32_that_does_no_harm():
     with jax.enable_x64(False):
         fit = xj.fit_mle(xj.Normal, np.array([0.1, 0.2, 0.4, 100.7, 1e5]), weights=np.full(5, 1 / 3)).check()
+        with pytest.raises(ValueError, match=r"found data of shape \(\), but .* for a single observation write \[x\]"):
+            xj.fit_mle(xj.Normal, 3.0)
     assert fit.model.loc.dtype == "float32"
 
 

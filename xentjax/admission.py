@@ -247,7 +247,7 @@ def _observations(caller: str, leaf: Any, path: tuple = ()) -> Array:
     except ValueError:  # rows of unequal length
         return as_array(caller, leaf, path)
     dtype = jnp.result_type(float)
-    if array.dtype != np.float64 or dtype == np.float64 or not array.size:
+    if array.dtype != np.float64 or dtype == np.float64 or not array.size or not array.ndim:
         return as_array(caller, leaf, path)
     finite = np.isfinite(array)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -56,7 +56,7 @@ class ByComponents:
         counted = counts[None, :] * shares
         bends = jnp.pad(jnp.einsum("kn,ijkn->ikj", counted, curvatures), ((1, 0), (0, 0), (1, 0)))
         spread = _spread_by_pairs if weights.size <= UNROLLED else _spread
-        hessian = spread(scores, counted, shares) + jnp.where(_same(weights)[None, :, None], bends[..., None], 0.0)
+        hessian = spread(scores, counted, shares) + jnp.where(_same(weights.size)[None, :, None], bends[..., None], 0.0)
 
         # the constant log Σ exp(logits of the weights), whose turn is the first
         total = jnp.sum(counts)
@@ -86,9 +86,9 @@ class ByComponents:
         return *found, jax.vmap(push)(moves)
 
 
-def _same(components: Array) -> np.ndarray:
-    """Of each pair of components, whether they are the same one [k, k]."""
-    return np.eye(len(components), dtype=bool)
+def _same(k: int) -> np.ndarray:
+    """Of each pair of k components, whether they are the same one [k, k]."""
+    return np.eye(k, dtype=bool)
 
 
 def _spread(scores: Array, counted: Array, shares: Array) -> Array:
@@ -97,15 +97,15 @@ def _spread(scores: Array, counted: Array, shares: Array) -> Array:
     others = unlike @ shares  # without the cancellation of 1 − rₖ
     squares = jnp.einsum("ikn,jkn->ikj", (counted * others)[None] * scores, scores)
     products = jnp.einsum("ikn,jln->ikjl", counted[None] * scores, shares[None] * scores)
-    return jnp.where(_same(shares)[None, :, None], squares[..., None], -products)
+    return jnp.where(_same(len(shares))[None, :, None], squares[..., None], -products)
 
 
 def _spread_by_pairs(scores: Array, counted: Array, shares: Array) -> Array:
     """As `_spread`, in one product: of few components in two thirds of the time, of many in several times as long."""
-    same = _same(shares)[..., None]
+    same = _same(len(shares))[..., None]
     others = jnp.sum(jnp.where(same, 0.0, shares[None]), 1)
-    weights = counted[:, None] * jnp.where(same, others[:, None], -shares[None])  # [k, l, n]
-    return jnp.einsum("ikln,jln->ikjl", weights[None] * scores[:, :, None], scores)
+    pairs = counted[:, None] * jnp.where(same, others[:, None], -shares[None])  # [k, l, n]
+    return jnp.einsum("ikln,jln->ikjl", pairs[None] * scores[:, :, None], scores)
 
 
 def turns_of(model: Any, free: Any) -> np.ndarray | None:

@@ -200,7 +200,7 @@ def _checked_fit(
 
     try:
         result, end = run_from(model, fixed)
-        # as most are, of whom no more is asked; of what a part starts from values, they are looked at below
+        # most fits end here; an open combination may have parts that start from values, which are checked below
         if is_plain(end) and (inspect.isclass(model) or not is_open(model)):
             return result
         result = with_cause(result, end)

@@ -95,8 +95,8 @@ class _Outcome:
 Outcome = TypeVar("Outcome", bound=_Outcome)
 
 
-# there was no way from the start, or what is refused has its cause
-UNCAUSED = Status.BAD_START, Status.BAD_DATA, Status.DIVERGED
+# statuses to which a diagnosis would add nothing: there was no way from the start, or the data are refused
+EXPLAINED = Status.BAD_START, Status.BAD_DATA, Status.DIVERGED
 
 
 def is_plain(end: Ending) -> bool:
@@ -105,15 +105,15 @@ def is_plain(end: Ending) -> bool:
 
 
 def with_cause(outcome: Outcome, end: Ending) -> Outcome:
-    """A fit or a minimum with the cause of its end, which is looked for where the end is not plain.
+    """A fit or a minimum with the cause of its end, which is looked for where that is neither plain nor `EXPLAINED`.
 
     Outside `jit` the diagnosis is thus a program of its own, which most fits in float64 neither compile nor run.
     """
     traced = isinstance(end.plain, jax.core.Tracer)
-    if not traced and (end.plain or int(outcome.status) in UNCAUSED):
+    if not traced and (end.plain or int(outcome.status) in EXPLAINED):
         return outcome
     status, going = diagnose(end)
-    as_it_is = end.plain | functools.reduce(jnp.logical_or, [outcome.status == status for status in UNCAUSED])
+    as_it_is = end.plain | functools.reduce(jnp.logical_or, [outcome.status == status for status in EXPLAINED])
     status, going = jnp.where(as_it_is, outcome.status, status), jnp.where(as_it_is, outcome.going, going)
     return dataclasses.replace(outcome, status=status, going=going)  # type: ignore[type-var]
 

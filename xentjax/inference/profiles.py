@@ -184,7 +184,7 @@ _SIGNS = np.array([-1.0, 1.0])
 
 @compiled()
 def _stepped(fit: Fit, source: Empirical, level: Any, index: Array) -> tuple[Any, Array, Array]:
-    """The models at both ends as Newton's steps reach them, with a leading axis [2], how far they are, if they are."""
+    """The models at both ends [2] by Newton's steps, their distances from the fit, and whether each was found."""
     path = _path(fit, source, index)
     signs, limit = _SIGNS.astype(path.center.dtype), _limit(level, path)
     distances, found = jax.vmap(lambda sign: _newton(fit, path, sign, limit))(signs)
@@ -195,10 +195,10 @@ def _stepped(fit: Fit, source: Empirical, level: Any, index: Array) -> tuple[Any
 def _searched(
     fit: Fit, source: Empirical, level: Any, index: Array, distances: Array, found: Array
 ) -> tuple[Any, Array]:
-    """The models at both ends, of which these are found, and whether an end is never reached [2]."""
+    """The models at both ends [2], and whether an end is never reached; one that was `found` is at its distance."""
     path = _path(fit, source, index)
     signs, limit = _SIGNS.astype(path.center.dtype), _limit(level, path)
-    search = jax.vmap(lambda sign, at, done: _end(fit, path, sign, limit, at, done))
+    search = jax.vmap(lambda sign, *at: _end(fit, path, sign, limit, *at))
     coordinates, never = search(signs, distances, found)
     sound = fit.converged & ~jnp.any(jnp.isnan(coordinates))
     return _models(fit, path, jnp.where(sound, coordinates, jnp.nan)), never & sound
@@ -268,10 +268,10 @@ def _inverse(matrix: Array) -> tuple[Array, Array]:
     return (vectors / values[None, :]) @ vectors.T / jnp.outer(unit, unit), jnp.all(values > 0)
 
 
-def _end(fit: Fit, path: _Path, sign: Array, limit: Array, soon: Array, ready: Array) -> tuple[Array, Array]:
+def _end(fit: Fit, path: _Path, sign: Array, limit: Array, distance: Array, found: Array) -> tuple[Array, Array]:
     """The coordinate of one end, and whether it is never reached: secant steps on the root of the likelihood ratio.
 
-    One that is `ready` is at the distance `soon`.
+    One that was found already is at this distance.
     """
     first, eps, total = limit * path.width, jnp.finfo(limit.dtype).eps, fit.observations.astype(limit.dtype)
     noise = _noise(fit, limit)
@@ -299,12 +299,12 @@ def _end(fit: Fit, path: _Path, sign: Array, limit: Array, soon: Array, ready: A
 
     zero, no = jnp.zeros_like(limit), jnp.asarray(False)
     far = zero + jnp.inf
-    at = jnp.where(ready, soon, first)
-    start = _Search(at, zero, far, zero, -limit, path.others, far, far, jnp.asarray(0), ready, no)
+    at = jnp.where(found, distance, first)
+    start = _Search(at, zero, far, zero, -limit, path.others, far, far, jnp.asarray(0), found, no)
     end = jax.lax.while_loop(lambda s: ~s.done & (s.steps < _OUTER_STEPS), body, start)
     # a search that was stopped by a dip ends just before it
-    found = end.done & (end.at < (1 - 10 * eps**0.5) * end.dip)
-    return jnp.where(found, path.center + sign * end.at, jnp.nan), end.never
+    reached = end.done & (end.at < (1 - 10 * eps**0.5) * end.dip)
+    return jnp.where(reached, path.center + sign * end.at, jnp.nan), end.never
 
 
 def _next(s: _Search, excess: Array, low: Array, high: Array) -> Array:
