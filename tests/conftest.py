@@ -31,7 +31,7 @@ jax.config.update("jax_traceback_filtering", "remove_frames")
 
 
 # programs are kept, by the million objects: the collector would visit them again and again
-gc.set_threshold(1_000_000, 50, 50)
+gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(params=["float32", "float64"])

@@ -61,10 +61,10 @@ def profile_interval(
     entry = _named("profile_interval", fit, name)
     support, fit = entry.support, _in_own_units(fit, entry.leaf)
     asked = fit, source, probability("profile_interval", level), entry.coordinate
-    models, *ends = _stepped(*asked)
+    models, distances, found = _stepped(*asked)
     never = np.zeros(2, bool)
-    if not known(*ends) or not np.all(ends[-1]):  # the search is a program of its own, which most intervals do not need
-        models, never = _searched(*asked, *ends)
+    if not known(found) or not np.all(found):  # the search is a program of its own, which most intervals do not need
+        models, never = _searched(*asked, distances, found)
     values = next(leaf.value for leaf in named_leaves(models) if leaf.name == entry.leaf)
     low, high = values[:, *entry.place]
     return jnp.where(never[0], support.low, low), jnp.where(never[1], support.high, high)
@@ -198,8 +198,7 @@ def _searched(
     """The models at both ends [2], and whether an end is never reached; one that was `found` is at its distance."""
     path = _path(fit, source, index)
     signs, limit = _SIGNS.astype(path.center.dtype), _limit(level, path)
-    search = jax.vmap(lambda sign, *at: _end(fit, path, sign, limit, *at))
-    coordinates, never = search(signs, distances, found)
+    coordinates, never = jax.vmap(lambda sign, *at: _end(fit, path, sign, limit, *at))(signs, distances, found)
     sound = fit.converged & ~jnp.any(jnp.isnan(coordinates))
     return _models(fit, path, jnp.where(sound, coordinates, jnp.nan)), never & sound
 
