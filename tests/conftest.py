@@ -14,8 +14,9 @@ PLAINLY = [
     "--xla_backend_optimization_level=0",
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_parallel_codegen_split_count=1",  # the parts share work, and the tests fill all cores
-    # a third of what compiling a fit takes, for what loops that end so soon do not gain
-    "--xla_disable_hlo_passes=while-loop-invariant-code-motion,simplify-while-loops,while-loop-trip-count-annotator",
+    # a third of what compiling a fit takes, for what loops that end so soon do not gain; and a kernel more for each sum
+    "--xla_disable_hlo_passes=while-loop-invariant-code-motion,simplify-while-loops,while-loop-trip-count-annotator,"
+    "tree_reduction_rewriter",
 ]
 if jax.__version_info__ < (0, 11):
     PLAINLY.append("--xla_cpu_use_fusion_emitters=false")
