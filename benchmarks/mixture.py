@@ -1,6 +1,7 @@
 """A mixture of two normals: a later fit against L-BFGS-B of scipy with a gradient written by hand, from one start.
 
-Each has one thread; `NPROC=2 python benchmarks/mixture.py` gives JAX two, which takes longer.
+Ten calls of one and ten of the other in turn, of which the shortest counts, so that whatever else the machine does
+meets both. Each has one thread; `NPROC=2 python benchmarks/mixture.py` gives JAX two, which takes longer.
 """
 
 import os
@@ -9,20 +10,19 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NPROC", "1")
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
+from timing import seconds
 
 import xentjax as xj
 
 jax.config.update("jax_enable_x64", True)
 
-N, ROUNDS = 1000, 60
+N, ROUNDS = 1000, 20
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -49,25 +49,14 @@ def by_scipy(x: np.ndarray) -> Any:
     return minimize(objective, np.array([0.0, -1.0, 1.0, 0.0, 0.0]), (x,), "L-BFGS-B", jac=True, options=options)
 
 
-def interleaved(*calls: Callable[[], Any]) -> np.ndarray:
-    """Seconds [rounds, calls]: the calls in turn, so that whatever else the machine does meets all of them."""
-    seconds = np.zeros((ROUNDS, len(calls)))
-    for row in seconds:
-        for k, call in enumerate(calls):
-            begin = time.perf_counter()
-            jax.block_until_ready(call())
-            row[k] = time.perf_counter() - begin
-    return seconds
-
-
 def main() -> None:
     x = draws()
     data = jnp.asarray(x)
     start = xj.Mixture(jnp.array([0.5, 0.5]), xj.Normal(jnp.array([-1.0, 1.0]), jnp.ones(2)))
     ours, theirs = xj.fit_mle(start, data).check(), by_scipy(x)
-    seconds = interleaved(lambda: xj.fit_mle(start, data), lambda: by_scipy(x))
-    ratios = seconds[:, 1] / seconds[:, 0]
-    best, median = seconds.min(0) * 1e3, np.median(seconds, 0) * 1e3
+    turns = [(seconds(lambda: xj.fit_mle(start, data)), seconds(lambda: by_scipy(x))) for _ in range(ROUNDS)]
+    times = np.array(turns) * 1e3
+    ratios, best, median = times[:, 1] / times[:, 0], times.min(0), np.median(times, 0)
     print(
         f"two normals, n = {N}: {best[0]:.2f} ms (median {median[0]:.2f}), {int(ours.steps)} steps with Hessians; "
         f"scipy {best[1]:.2f} ms (median {median[1]:.2f}), {theirs.nfev} steps with gradients; "
