@@ -1,7 +1,8 @@
 """A mixture of two normals: a later fit against L-BFGS-B of scipy with a gradient written by hand, from one start.
 
-Ten calls of one and ten of the other in turn, of which the shortest counts, so that whatever else the machine does
-meets both. Each has one thread; `NPROC=2 python benchmarks/mixture.py` gives JAX two, which takes longer.
+In each of 20 rounds ten calls of one, then ten of the other, of which the shortest counts for each: whatever else the
+machine does meets both. Each has one thread; `NPROC=2 python benchmarks/mixture.py` gives JAX two, which takes a little
+longer.
 """
 
 import os
@@ -58,8 +59,9 @@ def main() -> None:
     times = np.array(turns) * 1e3
     ratios, best, median = times[:, 1] / times[:, 0], times.min(0), np.median(times, 0)
     print(
-        f"two normals, n = {N}: {best[0]:.2f} ms (median {median[0]:.2f}), {int(ours.steps)} steps with Hessians; "
-        f"scipy {best[1]:.2f} ms (median {median[1]:.2f}), {theirs.nfev} steps with gradients; "
+        f"two normals, n = {N}: {best[0]:.2f} ms (median round {median[0]:.2f}), "
+        f"{int(ours.steps)} steps with Hessians; "
+        f"scipy {best[1]:.2f} ms (median round {median[1]:.2f}), {theirs.nfev} steps with gradients; "
         f"ratio of the best {best[1] / best[0]:.2f}, median ratio {np.median(ratios):.2f}"
     )
     there, constrain = jnp.asarray(theirs.x), xj.unconstrain(ours.model)[1]

@@ -14,18 +14,22 @@ PLAINLY = [
     "--xla_backend_optimization_level=0",
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_parallel_codegen_split_count=1",  # the parts share work, and the tests fill all cores
-    # a third of what compiling a fit takes, for what loops that end so soon do not gain; and a kernel more for each sum
+    # passes over loops, a third of what compiling a fit takes, from which loops that end so soon gain nothing; and one
+    # that makes two kernels of a long sum
     "--xla_disable_hlo_passes=while-loop-invariant-code-motion,simplify-while-loops,while-loop-trip-count-annotator,"
     "tree_reduction_rewriter",
 ]
 if jax.__version_info__ < (0, 11):
     PLAINLY.append("--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("XLA_FLAGS", " ".join(PLAINLY))
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would wait for one another in turns, on full cores
+# the processes fill the cores: threads of their own would wait for one another in turns
+os.environ.setdefault("NPROC", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_debug_key_reuse", True)
 # frames of JAX's own in a traceback hide the line at fault
 jax.config.update("jax_traceback_filtering", "remove_frames")
 
@@ -41,8 +45,8 @@ def dtype(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def keys(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No key is used twice: looked for in files that make keys, as it takes a fourteenth of the time of any other."""
+def no_key_twice(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Looks for keys used twice in files that make keys, as their text tells: it takes a fourteenth of all time."""
     with jax.debug_key_reuse("random.key" in request.path.read_text()):
         yield
 

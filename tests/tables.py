@@ -427,7 +427,11 @@ def upcast(p: Any) -> Any:
 POINTS = 4096  # of every reference by points: one shape, so that a density compiles once
 
 # as users compile: where rounding is what is tested
-OPTIMISED = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
+OPTIMISED = {
+    "xla_backend_optimization_level": 3,
+    "xla_llvm_disable_expensive_passes": False,
+    "xla_disable_hlo_passes": "",
+}
 if jax.__version_info__ < (0, 11):
     OPTIMISED["xla_cpu_use_fusion_emitters"] = True
 

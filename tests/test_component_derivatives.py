@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 
 import xentjax as xj
 from xentjax.component_derivatives import turns_of
-from xentjax.models.starts import is_open
+from xentjax.models.starts import started
 from xentjax.objectives import PointObjective, _side_by_side
 
 N = 1500  # more than a block
@@ -51,9 +51,12 @@ ROWS = {
 
 @partial(jax.jit, static_argnums=0)
 def derivatives(row, points, weights):
-    """By components, and through all coordinates, at a point that is no minimum."""
+    """By components, and through all coordinates, at a point that is no minimum.
+
+    The points are arguments: of constants the compiler would compute what it can, slowly.
+    """
     model, held, _ = ROWS[row]
-    model = model.start(xj.Empirical(points)) if is_open(model) else model
+    model = started(model, xj.Empirical(points))
     free, constrain = xj.unconstrain(model, held)
     assert turns_of(model, free) is not None
     vector, unravel = ravel_pytree(free)
