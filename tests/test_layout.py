@@ -22,6 +22,7 @@ MODULES = {
 LEVELS = [
     {
         "_nodes",
+        "_select",
         "_numerics",
         "_gamma",
         "_bessel",

@@ -14,6 +14,7 @@ from mpmath import mp
 from tables import OPTIMISED
 
 from xentjax import _gamma, _numerics, _tilted
+from xentjax._select import select
 
 BATCH = 16  # points per example: one shape, so that each primitive compiles once
 # a batch of 16 shrinks slowly and the message names the points at fault: no shrinking
@@ -293,3 +294,24 @@ def test_as_float(value: Any) -> None:
     assert found.dtype == "float64"
     np.testing.assert_array_equal(found, value)
     assert _numerics.as_float(jnp.ones(2, "float32")).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("condition", "x", "y"),
+    [
+        (True, 1.0, 2.0),  # numbers alone, which give way to any type
+        (True, np.float32(1.0), 2.0),
+        (False, np.arange(3, dtype=np.float32), 0),
+        (np.array([True, False, True]), 1.0, np.arange(3.0)),
+        (np.array([[True], [False]]), np.ones((1, 3), int), np.zeros((2, 1), int)),
+    ],
+)
+def test_select_is_where(condition: Any, x: Any, y: Any) -> None:
+    found, wanted = select(condition, x, y), jnp.where(condition, x, y)
+    assert (found.shape, found.dtype, found.weak_type) == (wanted.shape, wanted.dtype, wanted.weak_type)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_select_leaves_no_function_in_a_program() -> None:
+    names = [equation.primitive.name for equation in jax.make_jaxpr(lambda x: select(x > 0, x, 0.0))(1.0).eqns]
+    assert names == ["gt", "select_n"]

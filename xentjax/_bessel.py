@@ -10,6 +10,7 @@ from jax import Array
 from jax.lax import stop_gradient
 
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES, WEIGHTS, cut_depth, stretch_nodes
+from xentjax._select import select
 
 
 def _bessel(order: float, k: Array) -> tuple[Array, Array, Array]:
@@ -115,7 +116,7 @@ def _bessel_slopes(order: float, k: Array, delta: Array, weights: np.ndarray) ->
     # the poles of the ratio are imaginary, the first beyond ±(order + 2) i
     near = jnp.abs(delta) < 0.4 * (order + 2 + jnp.minimum(k, k + delta))
     steps = jnp.asarray(NODES, k.dtype).reshape((1,) * k.ndim + (-1,))
-    slopes = bessel_ratio_slope(order, k[..., None] + jnp.where(near, delta, 0.0)[..., None] * steps)
+    slopes = bessel_ratio_slope(order, k[..., None] + select(near, delta, 0.0)[..., None] * steps)
     return near, slopes @ jnp.asarray(weights, k.dtype)
 
 
@@ -125,7 +126,7 @@ def log_bessel_bregman(order: float, k: Array, delta: Array) -> Array:
     """F(k + delta) − F(k) − delta F′(k) ≥ 0 for F(k) = log(I(k) / k^order), without cancellation; k, k + delta ≥ 0."""
     near, mean = _bessel_slopes(order, k, delta, BREGMAN_WEIGHTS)
     rise = _log_bessel_integral(order, k + delta) - _log_bessel_integral(order, k)
-    return jnp.where(near, delta * delta * mean, rise + delta * bessel_ratio_complement(order, k))
+    return select(near, delta * delta * mean, rise + delta * bessel_ratio_complement(order, k))
 
 
 @log_bessel_bregman.defjvp
@@ -144,7 +145,7 @@ def bessel_ratio_rise(order: float, k: Array, delta: Array) -> Array:
     """`bessel_ratio`(k + delta) − `bessel_ratio`(k), without cancellation."""
     near, mean = _bessel_slopes(order, k, delta, WEIGHTS)
     far = bessel_ratio_complement(order, k) - bessel_ratio_complement(order, k + delta)
-    return jnp.where(near, delta * mean, far)
+    return select(near, delta * mean, far)
 
 
 @bessel_ratio_rise.defjvp

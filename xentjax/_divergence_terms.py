@@ -14,6 +14,7 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
 from xentjax._numerics import linear_minus_log, log_ratio, polynomial, quotient
+from xentjax._select import select
 
 # Taylor coefficients of (eˣ − 1 − x) / x², and of the derivative of (eˣ − 1 − x) / x; what is left off is below 1e-17.
 _EXCESS = [1 / math.factorial(k + 2) for k in range(17)]
@@ -28,15 +29,15 @@ def wide(p: Array) -> tuple[Array, Any]:
 def exp_excess(x: Array) -> Array:
     """(eˣ − 1 − x) / x, increasing from −1 through 0 at 0."""
     near = jnp.abs(x) < 1
-    t, far = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
-    return jnp.where(near, t * polynomial(_EXCESS, t), (jnp.expm1(far) - far) / far)
+    t, far = select(near, x, 0.0), select(near, 1.0, x)
+    return select(near, t * polynomial(_EXCESS, t), (jnp.expm1(far) - far) / far)
 
 
 def exp_excess_slope(x: Array) -> Array:
     """The derivative of `exp_excess`, > 0."""
     near = jnp.abs(x) < 1
-    t, far = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
-    return jnp.where(near, polynomial(_EXCESS_SLOPE, t), (jnp.exp(far) - jnp.expm1(far) / far) / far)
+    t, far = select(near, x, 0.0), select(near, 1.0, x)
+    return select(near, polynomial(_EXCESS_SLOPE, t), (jnp.exp(far) - jnp.expm1(far) / far) / far)
 
 
 def _tangent(like: Array, *parts: tuple[Callable[[], Array], Array | SymbolicZero]) -> Array:
@@ -50,7 +51,7 @@ def deformed_log(y: Array, c: Array) -> Array:
     """(eᶜʸ − 1) / c, and y at c = 0: with y = log r the power function (rᶜ − 1) / c."""
     x = c * y
     small = jnp.abs(x) < 1
-    return jnp.where(small, y * (1 + exp_excess(x)), jnp.expm1(x) / jnp.where(c == 0, 1.0, c))
+    return select(small, y * (1 + exp_excess(x)), jnp.expm1(x) / select(c == 0, 1.0, c))
 
 
 def _deformed_log_jvp(primals: tuple, tangents: tuple) -> tuple:
@@ -66,28 +67,28 @@ def _absent(p: Array, q: Array) -> tuple[Array, Array, Array, Array]:
     """Whether p, or only q, is 0 beside the other, and both with 1 in place of such pairs."""
     no_p = (p == 0) | jnp.isposinf(q / p)
     no_q = ~no_p & ((q == 0) | jnp.isposinf(p / q))
-    return no_p, no_q, jnp.where(no_p | no_q, 1.0, p), jnp.where(no_p | no_q, 1.0, q)
+    return no_p, no_q, select(no_p | no_q, 1.0, p), select(no_p | no_q, 1.0, q)
 
 
 def _inverse(x: Array, otherwise: Array | float) -> Array:
     """1 / x for positive x."""
-    return jnp.where(x > 0, 1 / jnp.where(x > 0, x, 1.0), otherwise)
+    return select(x > 0, 1 / select(x > 0, x, 1.0), otherwise)
 
 
 def _sides(p: Array, q: Array, a: Array) -> tuple[Array, Array, Array, Array]:
     """The term is its own mirror image under p ↔ q, a ↔ 1 − a; of the two the one that does not cancel."""
     y, mirrored = log_ratio(q, p), a < 0.5
     return (
-        jnp.where(mirrored, q, p),
-        jnp.where(mirrored, p, q),
-        jnp.where(mirrored, -y, y),
-        jnp.where(mirrored, a, 1 - a),
+        select(mirrored, q, p),
+        select(mirrored, p, q),
+        select(mirrored, -y, y),
+        select(mirrored, a, 1 - a),
     )
 
 
 def nothing(x: Array) -> Array:
     """0, and NaN where x is NaN. A product with 0 does not keep it: XLA may drop that."""
-    return jnp.where(jnp.isnan(x), x, 0.0)
+    return select(jnp.isnan(x), x, 0.0)
 
 
 @jax.custom_jvp
@@ -102,12 +103,12 @@ def power_term(p: Array, q: Array, a: Array) -> Array:
     no_p, no_q, safe_p, safe_q = _absent(p, q)
     first, other, y, b = _sides(safe_p, safe_q, a)
     small = jnp.abs(y) < 1
-    t = jnp.where(small, y, 0.0)
+    t = select(small, y, 0.0)
     near = first * t * (exp_excess(t) - exp_excess(b * t))
     far = (other - first) - first * deformed_log(y, b)
-    term = jnp.where(small, near, far) / (1 - b)
-    term = jnp.where(no_q, p * _inverse(1 - a, jnp.inf), term)
-    return jnp.where(p == q, 0.0, jnp.where(no_p, q * _inverse(a, jnp.inf), term))
+    term = select(small, near, far) / (1 - b)
+    term = select(no_q, p * _inverse(1 - a, jnp.inf), term)
+    return select(p == q, 0.0, select(no_p, q * _inverse(a, jnp.inf), term))
 
 
 def _power_term_jvp(primals: tuple, tangents: tuple) -> tuple:
@@ -116,21 +117,21 @@ def _power_term_jvp(primals: tuple, tangents: tuple) -> tuple:
     y = log_ratio(safe_q, safe_p)
 
     def in_p() -> Array:
-        at_zero = jnp.where(a > 1, -_inverse(a - 1, 0.0), jnp.where((a > 0) | (q == 0), 0.0, -jnp.inf))
-        without_q = jnp.where(no_q, _inverse(1 - a, jnp.inf), -deformed_log(y, 1 - a))
-        return jnp.where(no_p, at_zero, without_q)
+        at_zero = select(a > 1, -_inverse(a - 1, 0.0), select((a > 0) | (q == 0), 0.0, -jnp.inf))
+        without_q = select(no_q, _inverse(1 - a, jnp.inf), -deformed_log(y, 1 - a))
+        return select(no_p, at_zero, without_q)
 
     def in_q() -> Array:
-        without_q = jnp.where(a < 0, -_inverse(-a, 0.0), jnp.where(a < 1, 0.0, -jnp.inf))
-        with_p = jnp.where(no_q, without_q, deformed_log(y, -a))
-        return jnp.where(no_p, jnp.where(q == 0, _inverse(a, 0.0), _inverse(a, jnp.inf)), with_p)
+        without_q = select(a < 0, -_inverse(-a, 0.0), select(a < 1, 0.0, -jnp.inf))
+        with_p = select(no_q, without_q, deformed_log(y, -a))
+        return select(no_p, select(q == 0, _inverse(a, 0.0), _inverse(a, jnp.inf)), with_p)
 
     def in_a() -> Array:
         first, _, z, b = _sides(safe_p, safe_q, a)
         # in b it rises by what the division by 1 − b adds, and falls by what the power takes
         rise = power_term(safe_p, safe_q, a) - first * z * z * exp_excess_slope(b * z)
-        term = jnp.where(a < 0.5, rise, -rise) / (1 - b)
-        return jnp.where(no_p, -q * _inverse(a, 0.0) ** 2, jnp.where(no_q, p * _inverse(1 - a, 0.0) ** 2, term))
+        term = select(a < 0.5, rise, -rise) / (1 - b)
+        return select(no_p, -q * _inverse(a, 0.0) ** 2, select(no_q, p * _inverse(1 - a, 0.0) ** 2, term))
 
     term = power_term(p, q, a)
     return term, _tangent(term, (in_p, dp), (in_q, dq), (in_a, da))
@@ -145,7 +146,7 @@ def log_to_total(p: Array, total: Array, gap: Array) -> Array:
     """log(p / total), given also gap = total − p as a sum that did not cancel."""
     s = quotient(gap, p)
     near = jnp.abs(s) < 0.25
-    return jnp.where(near, -jnp.log1p(jnp.where(near, s, 0.0)), jnp.log(p / total))
+    return select(near, -jnp.log1p(select(near, s, 0.0)), jnp.log(p / total))
 
 
 @log_to_total.defjvp
@@ -175,9 +176,9 @@ def mixture_term(ps: Array, weights: Array) -> Array:
 
 
 def _to_mixture(ps: Array, mixed: Array, gap: Array, present: Array) -> Array:
-    p, s = jnp.where(present, ps, 1.0), jnp.where(present, gap / jnp.where(present, ps, 1.0), 0.0)
-    term = p * linear_minus_log(s, jnp.where(present, mixed[None] / p, 1.0))
-    return jnp.where(present & ~jnp.isposinf(s), term, mixed[None])
+    p, s = select(present, ps, 1.0), select(present, gap / select(present, ps, 1.0), 0.0)
+    term = p * linear_minus_log(s, select(present, mixed[None] / p, 1.0))
+    return select(present & ~jnp.isposinf(s), term, mixed[None])
 
 
 @mixture_term.defjvp
@@ -185,7 +186,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     (ps, weights), (dps, dweights) = primals, tangents
     w, mixed, gap, present = _mixture(ps, weights)
     # m is where the sum is least: its own variation does not count
-    p, m = jnp.where(present, ps, 1.0), jnp.where(present, mixed[None], 1.0)
-    in_p = jnp.where(present, w * log_to_total(p, m, jnp.where(present, gap, 0.0)), 0.0)
+    p, m = select(present, ps, 1.0), select(present, mixed[None], 1.0)
+    in_p = select(present, w * log_to_total(p, m, select(present, gap, 0.0)), 0.0)
     in_w = jnp.sum(dweights.reshape(w.shape) * _to_mixture(ps, mixed, gap, present), axis=0)
     return mixture_term(ps, weights), jnp.sum(in_p * dps, axis=0) + in_w

@@ -14,6 +14,7 @@ from jax import Array
 
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES, WEIGHTS, legendre
 from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log, polynomial
+from xentjax._select import select
 
 # Stirling series of log Gamma: sum of B_2k / (2k (2k - 1) z**(2k - 1)), k = 1, 2, ...; with z >= 10 the first omitted
 # term is below 2e-19, and that of the fourth derivative below 3e-15 of it. The derivatives have the same coefficients
@@ -53,7 +54,7 @@ _FACTORS_2 = [
 def _shifted(a: Array) -> tuple[Array, Array, Array]:
     """Whether a is below 10; a + 10 where it is, else a: the Stirling series needs a large argument; a where it is."""
     small = a < _SHIFT
-    return small, jnp.where(small, a + _SHIFT, a), jnp.where(small, a, 1.0)
+    return small, select(small, a + _SHIFT, a), select(small, a, 1.0)
 
 
 @jax.custom_jvp
@@ -67,7 +68,7 @@ def log_gamma_gap(a: Array) -> Array:
     large = HALF_LOG_2PI - 0.5 * jnp.log(z) + _stirling(z)
     # log Γ(a) = log Γ(a + 10) − log(a (a + 1) ... (a + 9))
     factors = polynomial(_FACTORS, low * (low + 9)) / z**_SHIFT
-    return large + jnp.where(small, low * jnp.log1p(_SHIFT / low) - _SHIFT - jnp.log(factors), 0.0)
+    return large + select(small, low * jnp.log1p(_SHIFT / low) - _SHIFT - jnp.log(factors), 0.0)
 
 
 @log_gamma_gap.defjvp
@@ -82,9 +83,9 @@ def log_gamma_gap_drop(a: Array, delta: Array) -> Array:
     difference of the gap's own derivatives.
     """
     small = a < _SHIFT
-    z, low = jnp.where(small, float(_SHIFT), a), jnp.where(small, a, 1.0)
+    z, low = select(small, float(_SHIFT), a), select(small, a, 1.0)
     large = 0.5 * jnp.log1p(delta / z) + _stirling(z) - _stirling(z + delta)
-    return jnp.where(small, log_gamma_gap(low) - log_gamma_gap(low + jnp.where(small, delta, 0.0)), large)
+    return select(small, log_gamma_gap(low) - log_gamma_gap(low + select(small, delta, 0.0)), large)
 
 
 def log_gamma_half_step(a: Array) -> Array:
@@ -95,7 +96,7 @@ def log_gamma_half_step(a: Array) -> Array:
     # with alternating signs
     steps = 0.5 * jnp.arange(2 * _SHIFT, dtype=a.dtype)
     rises = jnp.log1p(0.5 / (low[..., None] + steps.reshape((1,) * a.ndim + (-1,))))
-    return large + jnp.where(small, 0.5 * jnp.sum(rises[..., 1::2] - rises[..., ::2], -1), 0.0)
+    return large + select(small, 0.5 * jnp.sum(rises[..., 1::2] - rises[..., ::2], -1), 0.0)
 
 
 def _stirling(z: Array) -> Array:
@@ -111,7 +112,7 @@ def digamma_gap(a: Array) -> Array:
     # Σ 1 / (a + k) is the logarithmic derivative of the ten factors
     t = low * (low + 9)
     harmonic = (2 * low + 9) * polynomial(_FACTORS_1, t) / polynomial(_FACTORS, t)
-    return large + jnp.where(small, harmonic - jnp.log1p(_SHIFT / low), 0.0)
+    return large + select(small, harmonic - jnp.log1p(_SHIFT / low), 0.0)
 
 
 @digamma_gap.defjvp
@@ -129,7 +130,7 @@ def trigamma_gap(a: Array) -> Array:
     t, width = low * (low + 9), 2 * low + 9
     inverse = 1 / polynomial(_FACTORS, t)
     squares = width * width * polynomial(_FACTORS_2, t) * inverse - 2 * polynomial(_FACTORS_1, t)
-    return large + jnp.where(small, squares * inverse - _SHIFT / (low * z), 0.0)
+    return large + select(small, squares * inverse - _SHIFT / (low * z), 0.0)
 
 
 @trigamma_gap.defjvp
@@ -145,7 +146,7 @@ def tetragamma_gap(a: Array) -> Array:
     # Σ 2 / b³ over b = a, ..., a + 9, less 1 / a² − 1 / z², which telescopes
     b = low[..., None] + jnp.arange(_SHIFT, dtype=a.dtype).reshape((1,) * a.ndim + (-1,))
     shift = jnp.sum((3 * b + 2) / (b * b * b * (b + 1) * (b + 1)), -1)
-    return large + jnp.where(small, shift, 0.0)
+    return large + select(small, shift, 0.0)
 
 
 def small_digamma_gap(c: Array) -> Array:
@@ -176,8 +177,8 @@ def log_gamma(a: Array) -> Array:
 def log_factorial_gap(x: Array) -> Array:
     """log Γ(x + 1) − (x log x − x), for x ≥ 0: about ½ log(2π x); 0 at x = 0."""
     positive = x > 0
-    safe = jnp.where(positive, x, 1.0)
-    return jnp.where(positive, log_gamma_gap(safe) + jnp.log(safe), 0.0)
+    safe = select(positive, x, 1.0)
+    return select(positive, log_gamma_gap(safe) + jnp.log(safe), 0.0)
 
 
 def _integrate(f: Callable[[Array], Array], a: Array, delta: Array) -> tuple[Array, Array]:
@@ -186,7 +187,7 @@ def _integrate(f: Callable[[Array], Array], a: Array, delta: Array) -> tuple[Arr
     reach = 0.4 if jnp.finfo(a.dtype).bits > 32 else 1.2
     near = jnp.abs(delta) < reach * jnp.minimum(a, a + delta)
     nodes = jnp.asarray(NODES, a.dtype).reshape((1,) * a.ndim + (-1,))
-    return near, f(a[..., None] + jnp.where(near, delta, 0.0)[..., None] * nodes)
+    return near, f(a[..., None] + select(near, delta, 0.0)[..., None] * nodes)
 
 
 @jax.custom_jvp
@@ -200,7 +201,7 @@ def log_gamma_bregman(a: Array, delta: Array) -> Array:
     near, values = _integrate(trigamma_gap, a, delta)
     weights = jnp.asarray(BREGMAN_WEIGHTS, a.dtype)
     far = log_gamma_gap(a + delta) - log_gamma_gap(a) + delta * digamma_gap(a)
-    return jnp.where(near, delta * delta * (values @ weights), far)
+    return select(near, delta * delta * (values @ weights), far)
 
 
 @log_gamma_bregman.defjvp
@@ -215,7 +216,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 def digamma_gap_drop(a: Array, delta: Array) -> Array:
     """`digamma_gap`(a) − `digamma_gap`(a + delta), without cancellation: the integral of `trigamma_gap` between."""
     near, values = _integrate(trigamma_gap, a, delta)
-    return jnp.where(near, delta * (values @ jnp.asarray(WEIGHTS, a.dtype)), digamma_gap(a) - digamma_gap(a + delta))
+    return select(near, delta * (values @ jnp.asarray(WEIGHTS, a.dtype)), digamma_gap(a) - digamma_gap(a + delta))
 
 
 @digamma_gap_drop.defjvp

@@ -5,6 +5,7 @@ derivatives of each primitive are again primitives of this file, so that a gradi
 the value, and so that compiled programs stay small: autodiff never goes through a series.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from jax import Array
 
 from xentjax._nodes import unit_nodes
+from xentjax._select import select
 
 HALF_LOG_2PI = 0.9189385332046727
 LOG_2PI = 2 * HALF_LOG_2PI
@@ -61,10 +63,10 @@ def linear_minus_log(s: Array, ratio: Array) -> Array:
     """
     r = s / (2 + s)
     near = jnp.abs(r) < 0.2
-    r = jnp.where(near, r, 0.0)
+    r = select(near, r, 0.0)
     series = r * (s - 2 * r * r * polynomial(_ATANH_TAIL, r * r))
     # at s = +inf the difference of two infinities is +inf
-    return jnp.where(near, series, jnp.where(jnp.isposinf(s), s, s - jnp.log(ratio)))
+    return select(near, series, select(jnp.isposinf(s), s, s - jnp.log(ratio)))
 
 
 @linear_minus_log.defjvp
@@ -76,13 +78,13 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 def xlogy(x: Array, y: Array) -> Array:
     """x log y, and 0 with derivative 0 in y at x = 0, also where y is 0."""
     zero = x == 0
-    return jnp.where(zero, 0.0, x * jnp.log(jnp.where(zero, 1.0, y)))
+    return select(zero, 0.0, x * jnp.log(select(zero, 1.0, y)))
 
 
 def xlog1py(x: Array, y: Array) -> Array:
     """x log(1 + y), and 0 with derivative 0 in y at x = 0, also where y is −1."""
     zero = x == 0
-    return jnp.where(zero, 0.0, x * jnp.log1p(jnp.where(zero, 0.0, y)))
+    return select(zero, 0.0, x * jnp.log1p(select(zero, 0.0, y)))
 
 
 @jax.custom_jvp
@@ -90,11 +92,11 @@ def xlog1py(x: Array, y: Array) -> Array:
 def expm1_minus(x: Array) -> Array:
     """exp(x) − 1 − x ≥ 0, without cancellation near 0."""
     near = jnp.abs(x) < 0.5
-    t = jnp.where(near, x, 0.0)
+    t = select(near, x, 0.0)
     # the first omitted term, 0.5**14 / 16!, is below 1e-17 of the leading one
     series = t * t * polynomial([1.0 / math.factorial(k) for k in range(2, 16)], t)
     far = jnp.expm1(x)
-    return jnp.where(near, series, jnp.where(jnp.isposinf(far), far, far - x))
+    return select(near, series, select(jnp.isposinf(far), far, far - x))
 
 
 @expm1_minus.defjvp
@@ -105,9 +107,9 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 def expm1_ratio(x: Array) -> Array:
     """(exp(x) − 1) / x, smooth through 1 at x = 0. Its series is differentiated as it is."""
     near = jnp.abs(x) < 1
-    series = polynomial([1.0 / math.factorial(k + 1) for k in range(19)], jnp.where(near, x, 0.0))
-    safe = jnp.where(near, 1.0, x)
-    return jnp.where(near, series, jnp.expm1(safe) / safe)
+    series = polynomial([1.0 / math.factorial(k + 1) for k in range(19)], select(near, x, 0.0))
+    safe = select(near, 1.0, x)
+    return select(near, series, jnp.expm1(safe) / safe)
 
 
 @jax.custom_jvp
@@ -115,7 +117,7 @@ def expm1_ratio(x: Array) -> Array:
 def log1mexp(x: Array) -> Array:
     """log(1 − exp(x)) for x ≤ 0; −inf at 0."""
     near = x > -0.7
-    return jnp.where(near, jnp.log(-jnp.expm1(jnp.where(near, x, -1.0))), jnp.log1p(-jnp.exp(x)))
+    return select(near, jnp.log(-jnp.expm1(select(near, x, -1.0))), jnp.log1p(-jnp.exp(x)))
 
 
 @log1mexp.defjvp
@@ -131,7 +133,7 @@ def log_ratio(p: Array, q: Array) -> Array:
     s = (p - q) / q
     # of numbers below −0.29 the log1p of XLA on CPU loses two digits, and log does not
     near = jnp.abs(s) < 0.25
-    return jnp.where(near, jnp.log1p(jnp.where(near, s, 0.0)), jnp.log(p / q))
+    return select(near, jnp.log1p(select(near, s, 0.0)), jnp.log(p / q))
 
 
 @log_ratio.defjvp
@@ -150,7 +152,7 @@ def quotient(x: Any, y: Array) -> Any:
 
 
 @jax.custom_jvp
-@jax.jit
+@functools.partial(jax.jit, inline=True)
 def _quotient(x: Array, y: Array) -> Array:
     return x / y
 
@@ -163,7 +165,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
-@jax.jit
+@functools.partial(jax.jit, inline=True)
 def relative_difference(q: Array, p: Array) -> Array:
     """(q − p) / q, whose derivative does not form q², which leaves the range of floats before q does."""
     return (q - p) / q
@@ -184,20 +186,20 @@ def relative_entropy_term(p: Array, q: Array) -> Array:
     p > 0 = q gives +inf; at p = 0 the derivative in p (which has no finite limit) is 0.
     """
     present = p != 0
-    safe_p, safe_q = jnp.where(present, p, 1.0), jnp.where(present, q, 1.0)
+    safe_p, safe_q = select(present, p, 1.0), select(present, q, 1.0)
     s, ratio = (safe_q - safe_p) / safe_p, safe_q / safe_p
     term = safe_p * linear_minus_log(s, ratio)
     # q / p overflows only when p log(p / q) is far below the rounding error of q
-    return jnp.where(present & ~jnp.isposinf(s), term, q)
+    return select(present & ~jnp.isposinf(s), term, q)
 
 
 @relative_entropy_term.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple:
     (p, q), (dp, dq) = primals, tangents
     present = p != 0
-    safe_p, safe_q = jnp.where(present, p, 1.0), jnp.where(present, q, 1.0)
-    slope_p = jnp.where(present, log_ratio(safe_p, safe_q), 0.0)
-    slope_q = jnp.where(present, relative_difference(safe_q, safe_p), 1.0)
+    safe_p, safe_q = select(present, p, 1.0), select(present, q, 1.0)
+    slope_p = select(present, log_ratio(safe_p, safe_q), 0.0)
+    slope_q = select(present, relative_difference(safe_q, safe_p), 1.0)
     return relative_entropy_term(p, q), slope_p * dp + slope_q * dq
 
 
@@ -209,6 +211,6 @@ def log1p_over(w: Array) -> Array:
     """
     near = jnp.abs(w) < 0.5
     nodes, weights = unit_nodes(w, 12)
-    mean = (1 / (1 + jnp.where(near, w, 0.0)[..., None] * nodes)) @ weights
-    far = jnp.where(near, 1.0, w)
-    return jnp.where(near, mean, jnp.log1p(far) / far)
+    mean = (1 / (1 + select(near, w, 0.0)[..., None] * nodes)) @ weights
+    far = select(near, 1.0, w)
+    return select(near, mean, jnp.log1p(far) / far)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import polynomial
+from xentjax._select import select
 
 # XLA's CPU compiler would fuse the passes over a row into one loop that takes five times as long, and compute what a
 # row has once again for each entry: barriers around a row's few numbers keep both apart.
@@ -33,7 +34,7 @@ def _with_own(terms: Array, own: Array, beside: Array) -> Array:
     if len(terms) == 1:
         return beside
     sums = _once(jnp.sum(terms, -1))
-    return jnp.sum(jnp.where(jnp.arange(len(sums)) == own, beside, sums))
+    return jnp.sum(select(jnp.arange(len(sums)) == own, beside, sums))
 
 
 @jax.custom_jvp
@@ -66,7 +67,7 @@ def _above(logits: Array, top: Array, excess: Array, total: Array, p: Array) -> 
     fall, excess, total = _once(jnp.expm1(-excess))[..., None], excess[..., None], total[..., None]
     depth = top - logits
     plain = total * jnp.exp(-depth - excess) - p
-    return jnp.where((depth == 0) & (excess < 0.4), total * fall + (total - p), plain)
+    return select((depth == 0) & (excess < 0.4), total * fall + (total - p), plain)
 
 
 @jax.custom_jvp
@@ -74,7 +75,7 @@ def softmax_cross_entropy(p: Array, logits: Array) -> Array:
     """−Σ p log softmax(logits) [...] for probabilities p [..., k]: a sum of non-negative terms."""
     top, excess = top_and_excess(logits)
     total = jnp.sum(p * jnp.minimum((top - logits) + excess[..., None], _infinite_unless_zero(p)), -1)
-    return jnp.where(excess >= 0, total, jnp.nan)  # a fused minimum passes NaN over
+    return select(excess >= 0, total, jnp.nan)  # a fused minimum passes NaN over
 
 
 @softmax_cross_entropy.defjvp
@@ -82,7 +83,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     (p, logits), (dp, dlogits) = primals, tangents
     (top, excess), total = top_and_excess(logits), _once(jnp.sum(p, -1))
     # only where 0 log 0 is to be left out it is 0: at p = 0 < q the derivative in p is −log q
-    reached = jnp.where((p == 0) & (logits == -jnp.inf), 0.0, top - logits)
+    reached = select((p == 0) & (logits == -jnp.inf), 0.0, top - logits)
     slopes = (reached + excess[..., None]) * dp + _above(logits, top, excess, total, p) * dlogits
     return softmax_cross_entropy(p, logits), jnp.sum(slopes, -1)
 
@@ -118,7 +119,7 @@ def _label_parts(logits: Array, label: Array) -> tuple[tuple[Array, Array], Arra
     width = blocks.shape[1]
     own, within = jnp.divmod(label, width)
     terms, depth = jnp.exp(blocks - top), top - blocks[own, within]
-    beside = jnp.sum(jnp.where(jnp.arange(width) == within, 0.0, jnp.exp(blocks[own] - top)))
+    beside = jnp.sum(select(jnp.arange(width) == within, 0.0, jnp.exp(blocks[own] - top)))
     return (own, within), terms, depth, jnp.log1p(_with_own(terms, own, beside) + jnp.expm1(-depth))
 
 
@@ -127,8 +128,8 @@ def softmax_entropy(logits: Array) -> Array:
     top, excess = top_and_excess(logits)
     depth = top - logits
     reached = depth < jnp.inf
-    depth = jnp.where(reached, depth, 0.0)
-    return excess + jnp.sum(jnp.where(reached, depth * jnp.exp(-depth - excess[..., None]), 0.0), -1)
+    depth = select(reached, depth, 0.0)
+    return excess + jnp.sum(select(reached, depth * jnp.exp(-depth - excess[..., None]), 0.0), -1)
 
 
 @jax.custom_jvp
@@ -141,13 +142,13 @@ def softmax_divergence(p_logits: Array, q_logits: Array) -> Array:
     """
     rows = _once(_rows(p_logits, q_logits))
     w, d = _weights(p_logits, q_logits, rows)
-    e = jnp.where(w > 0, d - rows.mean, 0.0)
+    e = select(w > 0, d - rows.mean, 0.0)
     reached = jnp.exp(q_logits - rows.q_top - rows.mean)  # w exp(e), also where w is 0
     terms = w * _expm1_minus(jnp.clip(e, -1.0, 1.0))
-    terms = jnp.where((jnp.abs(e) <= 1) & (w > 0), terms, reached - w * (1 + e))
+    terms = select((jnp.abs(e) <= 1) & (w > 0), terms, reached - w * (1 + e))
     total = jnp.sum(terms, -1, keepdims=True) / rows.total
     apart = rows.q_excess - jnp.log(rows.total) - rows.mean  # where nothing cancels
-    return jnp.where(total < 1e30, jnp.log1p(jnp.maximum(total, 0.0)), apart)[..., 0]
+    return select(total < 1e30, jnp.log1p(jnp.maximum(total, 0.0)), apart)[..., 0]
 
 
 @softmax_divergence.defjvp
@@ -155,12 +156,12 @@ def _(primals: tuple, tangents: tuple) -> tuple:
     (p_logits, q_logits), (dp, dq) = primals, tangents
     divergence, rows = _once((softmax_divergence(p_logits, q_logits), _rows(p_logits, q_logits)))
     w, d = _weights(p_logits, q_logits, rows)
-    e = jnp.where(w > 0, d - rows.mean, 0.0)
+    e = select(w > 0, d - rows.mean, 0.0)
     p, q = w / rows.total, jnp.exp(q_logits - rows.q_top - rows.q_excess)
     rise = e - divergence[..., None]  # log(q / p)
     near = (jnp.abs(rise) <= 1) & (p > 0)
     rise = jnp.clip(rise, -1.0, 1.0)
-    in_q = jnp.where(near, p * (rise + _expm1_minus(rise)), q - p)
+    in_q = select(near, p * (rise + _expm1_minus(rise)), q - p)
     return divergence, jnp.sum(in_q * dq - p * e * dp, -1)
 
 
@@ -180,7 +181,7 @@ def _rows(p_logits: Array, q_logits: Array) -> _Rows:
     rows = _once(_Rows(p_top, total, jnp.zeros_like(total), q_top, q_excess[..., None]))
     w, d = _weights(p_logits, q_logits, rows)
     # the choice changes nothing, but keeps the product in one loop with those in w and d
-    return rows._replace(mean=jnp.sum(jnp.where(w > 0, w * d, 0.0), -1, keepdims=True) / total)
+    return rows._replace(mean=jnp.sum(select(w > 0, w * d, 0.0), -1, keepdims=True) / total)
 
 
 def _weights(p_logits: Array, q_logits: Array, rows: _Rows) -> tuple[Array, Array]:
@@ -190,7 +191,7 @@ def _weights(p_logits: Array, q_logits: Array, rows: _Rows) -> tuple[Array, Arra
     """
     w = jnp.exp(p_logits - rows.p_top)
     # of the logits first, which may be close; a common offset of theirs must not round what follows
-    return w, jnp.where(w > 0, (q_logits - p_logits) - (rows.q_top - rows.p_top), 0.0)
+    return w, select(w > 0, (q_logits - p_logits) - (rows.q_top - rows.p_top), 0.0)
 
 
 def _expm1_minus(x: Array) -> Array:

@@ -17,6 +17,7 @@ from jax.lax import stop_gradient
 from xentjax._gamma import log_gamma_after_1, log_gamma_gap
 from xentjax._nodes import cut_depth, stretch_nodes
 from xentjax._numerics import EULER_GAMMA, HALF_LOG_2PI, expm1_minus, linear_minus_log, log1mexp, relative_entropy_term
+from xentjax._select import select
 
 # What jax.scipy.special 0.10 does instead: gammainc has no second derivative in a, betainc none at all in a and b; in
 # float32 the derivative of log_ndtr at −10000 is 2981.
@@ -28,7 +29,7 @@ def log_normal_tails(z: Array) -> tuple[Array, Array]:
 
     Φ(−|z|) = φ(z) ∫ exp(−|z| t − t² / 2) dt over t > 0.
     """
-    size, depth = jnp.where(z < 0, -z, z), cut_depth(z)
+    size, depth = select(z < 0, -z, z), cut_depth(z)
     t, weights = stretch_nodes(
         stop_gradient(2 * depth / (size + jnp.hypot(size, jnp.full_like(z, math.sqrt(2 * depth)))))
     )
@@ -40,7 +41,7 @@ def log_normal_tails(z: Array) -> tuple[Array, Array]:
 def in_order(lower: Array, small: Array) -> tuple[Array, Array]:
     """The logs of the lower and the upper tail, given the one integrated and whether it is the lower."""
     other = log1mexp(small)
-    return jnp.where(lower, small, other), jnp.where(lower, other, small)
+    return select(lower, small, other), select(lower, other, small)
 
 
 @jax.jit
@@ -57,28 +58,28 @@ def log_gamma_tails(a: Array, x: Array) -> tuple[Array, Array]:
     derivative of log Q loses 1 / a for a < 0.02.
     """
     ends = (x == 0) | jnp.isposinf(x)
-    middle, few = jnp.where(ends, 1.0, x), a < 1
-    lower = middle < jnp.where(
+    middle, few = select(ends, 1.0, x), a < 1
+    lower = middle < select(
         few, jnp.exp(-math.log(2) / a - EULER_GAMMA * (1 - a)), a * (1 - 1 / (9 * jnp.maximum(a, 1.0))) ** 3
     )
     short = ~lower & (middle < 0.5)
-    t = jnp.where(short, 1.0, middle)
-    slope = jnp.where(lower, (a - t) + 1, t - a)
+    t = select(short, 1.0, middle)
+    slope = select(lower, (a - t) + 1, t - a)
     y, weights = stretch_nodes(_gamma_width(stop_gradient(slope), stop_gradient(t), lower))
-    bend = expm1_minus(jnp.where(lower, -1.0, 1.0).astype(a.dtype)[..., None] * y)
+    bend = expm1_minus(select(lower, -1.0, 1.0).astype(a.dtype)[..., None] * y)
     integral = jnp.sum(weights * jnp.exp(-slope[..., None] * y - t[..., None] * bend), -1)
     # log D; for a small a, without the terms of size 1 / a in the derivatives of log Γ(a) and log a
-    z = jnp.where(few, a + 1, a)
+    z = select(few, a + 1, a)
     many = relative_entropy_term(a, t) + jnp.log(a)
-    log_d = -log_gamma_gap(z) - jnp.where(few, z * jnp.log(z) - z - a * jnp.log(t) + t, many)
-    small = log_d + jnp.log(jnp.where(lower, 1 + t * integral, integral))
-    own = small + jnp.where(lower, 0.0, jnp.log(a))
-    other = jnp.where(few & ~lower, jnp.log1p(-jnp.where(few, a, 0.0) * jnp.exp(small)), log1mexp(own))
-    low, high = jnp.where(lower, own, other), jnp.where(lower, other, own)
-    below, above = _log_gamma_tails_short(jnp.where(short, a, 0.5), jnp.where(short, middle, 0.25))
-    low, high = jnp.where(short, below, low), jnp.where(short, above, high)
-    low = jnp.where(ends, jnp.where(x == 0, -jnp.inf, 0.0), low)
-    return low, jnp.where(ends, jnp.where((x == 0) & (a != 1), 0.0, -x), high)
+    log_d = -log_gamma_gap(z) - select(few, z * jnp.log(z) - z - a * jnp.log(t) + t, many)
+    small = log_d + jnp.log(select(lower, 1 + t * integral, integral))
+    own = small + select(lower, 0.0, jnp.log(a))
+    other = select(few & ~lower, jnp.log1p(-select(few, a, 0.0) * jnp.exp(small)), log1mexp(own))
+    low, high = select(lower, own, other), select(lower, other, own)
+    below, above = _log_gamma_tails_short(select(short, a, 0.5), select(short, middle, 0.25))
+    low, high = select(short, below, low), select(short, above, high)
+    low = select(ends, select(x == 0, -jnp.inf, 0.0), low)
+    return low, select(ends, select((x == 0) & (a != 1), 0.0, -x), high)
 
 
 def _gamma_width(slope: Array, x: Array, lower: Array) -> Array:
@@ -88,7 +89,7 @@ def _gamma_width(slope: Array, x: Array, lower: Array) -> Array:
     root = jnp.hypot(2 * slope - depth, jnp.sqrt(8 * depth * (slope + x)))
     below = 4 * depth / (2 * slope - depth + root)
     above = 2 * depth / (slope + jnp.hypot(slope, jnp.sqrt(2 * depth * x)))
-    return jnp.where(lower, below, jnp.minimum(above, jnp.log1p(depth / x + above)))
+    return select(lower, below, jnp.minimum(above, jnp.log1p(depth / x + above)))
 
 
 def _log_gamma_tails_short(a: Array, x: Array) -> tuple[Array, Array]:
@@ -109,13 +110,13 @@ def _excess(a: Array, b: Array, x: Array, y: Array) -> Array:
     Near the mean it is a small difference, and an error of eps in x or y would be one of eps √(a + b) in the result.
     """
     first = x <= y
-    p, q, m = jnp.where(first, a, b), jnp.where(first, b, a), jnp.minimum(x, y)
+    p, q, m = select(first, a, b), select(first, b, a), jnp.minimum(x, y)
     (pm, pm_rest), (qm, qm_rest) = _product(p, m), _product(q, m)
     total = p - pm
     back = total - p
     total_rest = (p - (total - back)) - (pm + back)
     excess = (total - qm) + (total_rest - pm_rest - qm_rest)
-    return jnp.where(first, excess, -excess)
+    return select(first, excess, -excess)
 
 
 @_excess.defjvp
@@ -157,7 +158,7 @@ def _log_share(a: Array, b: Array, x: Array, y: Array, excess: Array) -> Array:
     """log(a / (n x)) = log1p(excess / (n x)), n = a + b."""
     s = excess / ((a + b) * x)
     near = jnp.abs(s) < 0.5
-    return jnp.where(near, jnp.log1p(jnp.where(near, s, 0.0)), jnp.log(a / ((a + b) * x)))
+    return select(near, jnp.log1p(select(near, s, 0.0)), jnp.log(a / ((a + b) * x)))
 
 
 @_log_share.defjvp
@@ -178,13 +179,13 @@ def log_beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array
     1e-9 at b = 0.001; in float32 beyond 1e-5 for b < 0.05.
     """
     ends = (x == 0) | (y == 0)
-    x_in, y_in = jnp.where(ends, 0.5, x), jnp.where(ends, 0.5, y)
+    x_in, y_in = select(ends, 0.5, x), select(ends, 0.5, y)
     # the side below the mean; but where the integral beyond it has a long flat stretch, the other
     first = a * y_in >= b * x_in
-    far, edge = jnp.where(first, b, a), jnp.where(first, y_in * jnp.maximum(a, 1.0), x_in * jnp.maximum(b, 1.0))
+    far, edge = select(first, b, a), select(first, y_in * jnp.maximum(a, 1.0), x_in * jnp.maximum(b, 1.0))
     first ^= (far < 1) & (edge < 0.05)
-    p, q = jnp.where(first, a, b), jnp.where(first, b, a)
-    u, v = jnp.where(first, x_in, y_in), jnp.where(first, y_in, x_in)
+    p, q = select(first, a, b), select(first, b, a)
+    u, v = select(first, x_in, y_in), select(first, y_in, x_in)
     n = p + q
     slope = _excess(p, q, u, v) + v
     # the logistic function of s has poles at a distance of π
@@ -195,26 +196,26 @@ def log_beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array
     gap_n, gap_p, gap_q = log_gamma_gap(jnp.stack([n, p, q]))
     log_d = gap_n - gap_p - gap_q - _binomial_divergence(p, q, u, v) - jnp.log(p)
     low, high = in_order(first, log_d + jnp.log1p(n * u * integral))
-    low = jnp.where(ends, jnp.where(x == 0, -jnp.inf, 0.0), low)
-    return low, jnp.where(ends, jnp.where(y == 0, -jnp.inf, 0.0), high)
+    low = select(ends, select(x == 0, -jnp.inf, 0.0), low)
+    return low, select(ends, select(y == 0, -jnp.inf, 0.0), high)
 
 
 def _tilt(x: Array, y: Array, s: Array) -> Array:
     """log(y + x exp(−s)) + x s ≥ 0, about x y s² / 2."""
     # in the smaller of x and y, as if x were it: log(x + y exp(s)) − y s is the same
     first = x <= y
-    m, t = jnp.where(first, x, y), jnp.where(first, -s, s)
+    m, t = select(first, x, y), select(first, -s, s)
     rise = m * jnp.expm1(t)
     near = s < 1
-    t_near, rise_near = jnp.where(near, t, 0.0), jnp.where(near, rise, 0.0)
+    t_near, rise_near = select(near, t, 0.0), select(near, rise, 0.0)
     close = m * expm1_minus(t_near) - linear_minus_log(rise_near, 1 + rise_near)
-    return jnp.where(near, close, jnp.log1p(rise) - m * t)
+    return select(near, close, jnp.log1p(rise) - m * t)
 
 
 def _beta_width(n: Array, slope: Array, x: Array, y: Array) -> Array:
     """A little more than the s where slope s + (n + 1) `_tilt` reaches the depth, by Newton's method from the right."""
     depth, first = cut_depth(x), x <= y
-    m, sign = jnp.minimum(x, y), jnp.where(first, -1.0, 1.0).astype(x.dtype)
+    m, sign = jnp.minimum(x, y), select(first, -1.0, 1.0).astype(x.dtype)
 
     def step(_: int, s: Array) -> Array:
         rise = m * jnp.expm1(sign * s)

@@ -9,14 +9,15 @@ import numpy as np
 from jax import Array
 
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES, WEIGHTS, unit_nodes
+from xentjax._select import select
 
 
 def _tilted(t: Array) -> tuple[Array, Array, Array, Array]:
     """Whether t is near 0, t itself where it is, the nodes, and their weights times exp(t x)."""
     near = jnp.abs(t) < 2
     nodes, weights = unit_nodes(t, 12)
-    safe = jnp.where(near, t, 0.0)
-    return near, jnp.where(near, 2.0, t), nodes, weights.reshape(nodes.shape) * jnp.exp(safe[..., None] * nodes)
+    safe = select(near, t, 0.0)
+    return near, select(near, 2.0, t), nodes, weights.reshape(nodes.shape) * jnp.exp(safe[..., None] * nodes)
 
 
 @jax.custom_jvp
@@ -26,7 +27,7 @@ def log_mean_exp(t: Array) -> Array:
     near, far, _, terms = _tilted(t)
     size = jnp.abs(far)
     plain = jnp.maximum(far, 0.0) + jnp.log(-jnp.expm1(-size)) - jnp.log(size)
-    return jnp.where(near, jnp.log(jnp.sum(terms, -1)), plain)
+    return select(near, jnp.log(jnp.sum(terms, -1)), plain)
 
 
 @log_mean_exp.defjvp
@@ -43,7 +44,7 @@ def tilted_mean(t: Array) -> Array:
     # of the distance from the end where the density is largest
     distance = 1 / size + jnp.exp(-size) / jnp.expm1(-size)
     mean = jnp.sum(nodes * terms, -1) / jnp.sum(terms, -1)
-    return jnp.where(near, mean, jnp.where(far < 0, distance, 1 - distance))
+    return select(near, mean, select(far < 0, distance, 1 - distance))
 
 
 @tilted_mean.defjvp
@@ -57,18 +58,18 @@ def tilted_variance(t: Array) -> Array:
     total = jnp.sum(terms, -1)
     mean = jnp.sum(nodes * terms, -1) / total
     variance = jnp.sum((nodes - mean[..., None]) ** 2 * terms, -1) / total
-    size = jnp.where(far < 0, -far, far)
+    size = select(far < 0, -far, far)
     drop = jnp.exp(-0.5 * size) / jnp.expm1(-size)
-    return jnp.where(near, variance, 1 / (size * size) - drop * drop)
+    return select(near, variance, 1 / (size * size) - drop * drop)
 
 
 def _tilted_variances(t: Array, delta: Array, weights: np.ndarray) -> tuple[Array, Array]:
     """Whether delta is small beside t and the poles, and a weighted sum of variances between t and t + delta."""
     # the poles are imaginary, the first at ±2π i
-    ends = jnp.where(t * (t + delta) > 0, jnp.minimum(jnp.abs(t), jnp.abs(t + delta)), 0.0)
+    ends = select(t * (t + delta) > 0, jnp.minimum(jnp.abs(t), jnp.abs(t + delta)), 0.0)
     near = jnp.abs(delta) < 0.4 * (5 + ends)
     steps = jnp.asarray(NODES, t.dtype).reshape((1,) * t.ndim + (-1,))
-    values = tilted_variance(t[..., None] + jnp.where(near, delta, 0.0)[..., None] * steps)
+    values = tilted_variance(t[..., None] + select(near, delta, 0.0)[..., None] * steps)
     return near, values @ jnp.asarray(weights, t.dtype)
 
 
@@ -78,9 +79,9 @@ def log_mean_exp_bregman(t: Array, delta: Array) -> Array:
     """M(t + delta) − M(t) − delta M′(t) ≥ 0 for M = `log_mean_exp`, without cancellation."""
     near, mean = _tilted_variances(t, delta, BREGMAN_WEIGHTS)
     # M(t) − M(−t) is linear: from the side where M is small
-    t, delta = jnp.where(t > 0, -t, t), jnp.where(t > 0, -delta, delta)
+    t, delta = select(t > 0, -t, t), select(t > 0, -delta, delta)
     far = log_mean_exp(t + delta) - log_mean_exp(t) - delta * tilted_mean(t)
-    return jnp.where(near, delta * delta * mean, far)
+    return select(near, delta * delta * mean, far)
 
 
 @log_mean_exp_bregman.defjvp
@@ -96,8 +97,8 @@ def tilted_mean_rise(t: Array, delta: Array) -> Array:
     """`tilted_mean`(t + delta) − `tilted_mean`(t), without cancellation."""
     near, mean = _tilted_variances(t, delta, WEIGHTS)
     low = t < 0
-    far = tilted_mean(jnp.where(low, t + delta, -t)) - tilted_mean(jnp.where(low, t, -t - delta))
-    return jnp.where(near, delta * mean, far)
+    far = tilted_mean(select(low, t + delta, -t)) - tilted_mean(select(low, t, -t - delta))
+    return select(near, delta * mean, far)
 
 
 @tilted_mean_rise.defjvp

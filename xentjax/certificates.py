@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
+
 # Up to this many parameters the Hessian is formed and decomposed; past it, conjugate gradients use its products.
 DENSE_LIMIT = 64
 
@@ -98,28 +100,28 @@ def _saddle_free_step(g: Array, hessian: Array, radius: Array, reach: Array) -> 
     values, vectors = symmetric_eigen(hessian * inverse[:, None] * inverse[None, :])
     slopes = (g * inverse) @ vectors
     largest = jnp.max(jnp.abs(values))
-    size = jnp.where(largest > 0, jnp.maximum(jnp.abs(values), eps * g.shape[0] * largest), 1.0)
+    size = select(largest > 0, jnp.maximum(jnp.abs(values), eps * g.shape[0] * largest), 1.0)
     ratio = slopes / size
     decrements = 0.5 * slopes * ratio
     # downhill along negative curvature by at least a tenth of the radius: a saddle's gradient is no reason to stay
     concave = values < -(eps**0.5)
-    least = jnp.where(concave, 0.1 * radius / jnp.sqrt(size), 0.0)
+    least = select(concave, 0.1 * radius / jnp.sqrt(size), 0.0)
     # a direction that leads far and promises less than rounding is left alone: its slope and curvature are noise
     far = jnp.any(jnp.abs(vectors * ratio[None, :]) > (0.01 * unit * reach)[:, None], 0)
     idle = ~concave & (decrements < eps) & far
-    length = jnp.where(idle, 0.0, jnp.maximum(jnp.abs(ratio), least))
-    coordinates = jnp.where(slopes < 0, length, -length)
+    length = select(idle, 0.0, jnp.maximum(jnp.abs(ratio), least))
+    coordinates = select(slopes < 0, length, -length)
     squares = coordinates * coordinates
     moved, full = (vectors @ jnp.stack([coordinates, -ratio], -1)).T
     # while others lead further, a part that is rounding waits: it would push a median off the kink that is its maximum
     rounding = (jnp.abs(moved) <= 8 * eps) & (jnp.max(jnp.abs(moved)) > eps**0.75)
-    step = jnp.where(rounding, 0.0, moved) * inverse
+    step = select(rounding, 0.0, moved) * inverse
     forms = jnp.sum(jnp.stack([slopes * coordinates, values * squares, size * squares]), -1)
     # so that no direction counts as flat, however the diagnosis scales the matrix
     firm = jnp.min(jnp.abs(values)) > g.shape[0] * eps**0.5 * largest
     # an infinite derivative is no certificate
     single = jnp.max(0.5 * g * g / (diagonal + jnp.abs(g) + jnp.finfo(g.dtype).tiny))  # never more than the whole
-    gap = jnp.where(jnp.isfinite(jnp.sum(diagonal)), jnp.maximum(jnp.sum(decrements), single), jnp.nan)
+    gap = select(jnp.isfinite(jnp.sum(diagonal)), jnp.maximum(jnp.sum(decrements), single), jnp.nan)
     return gap, step, forms, ~jnp.any(concave), firm, full * inverse
 
 
@@ -133,15 +135,15 @@ def _units(g: Array, hessian: Array, diagonal: Array, reach: Array) -> Array:
     curvature that would stop within reach."""
     root = jnp.sqrt(diagonal)
     # one that costs less than rounding within reach is none
-    root = jnp.where(root * reach < jnp.finfo(g.dtype).eps ** 0.5, 0.0, root)
+    root = select(root * reach < jnp.finfo(g.dtype).eps ** 0.5, 0.0, root)
     coupling = jnp.abs(hessian)
-    scaled = coupling / jnp.where(root > 0, root, 1.0)[None, :]
-    coupling = jnp.where((root > 0)[None, :], scaled, jnp.sqrt(coupling))
+    scaled = coupling / select(root > 0, root, 1.0)[None, :]
+    coupling = select((root > 0)[None, :], scaled, jnp.sqrt(coupling))
     # a positive definite matrix has couplings below the root, so that only others are changed
     least = jnp.sqrt(jnp.abs(g) / reach + jnp.finfo(g.dtype).tiny)
     unit = jnp.maximum(jnp.maximum(root, jnp.max(coupling, -1)), least)
     # a coordinate without curvature is not to blow up the rounding of its couplings
-    return jnp.where(root > 0, unit, jnp.maximum(unit, jnp.finfo(g.dtype).eps ** 0.5 * jnp.max(unit)))
+    return select(root > 0, unit, jnp.maximum(unit, jnp.finfo(g.dtype).eps ** 0.5 * jnp.max(unit)))
 
 
 def symmetric_eigen(matrix: Array) -> tuple[Array, Array]:
@@ -154,10 +156,10 @@ def symmetric_eigen(matrix: Array) -> tuple[Array, Array]:
         return tuple(jnp.linalg.eigh(symmetric, symmetrize_input=False))
     a, b, c = matrix[0, 0], 0.5 * (matrix[0, 1] + matrix[1, 0]), matrix[1, 1]
     # the rotation of Jacobi's method: t solves t² + 2 θ t − 1 = 0, the smaller root
-    safe = jnp.where(b == 0, 1.0, b)
+    safe = select(b == 0, 1.0, b)
     theta = (c - a) / (2 * safe)
-    t = jnp.where(theta < 0, -1.0, 1.0) / (jnp.abs(theta) + jnp.sqrt(theta * theta + 1))
-    t = jnp.where(b == 0, 0.0, t)
+    t = select(theta < 0, -1.0, 1.0) / (jnp.abs(theta) + jnp.sqrt(theta * theta + 1))
+    t = select(b == 0, 0.0, t)
     cosine = 1 / jnp.sqrt(1 + t * t)
     sine = t * cosine
     vectors = jnp.stack([jnp.stack([cosine, sine]), jnp.stack([-sine, cosine])])
@@ -204,7 +206,7 @@ def undetermined(objective: Callable[[Any], Array], point: Array, unravel: Calla
 
     def equilibrated(_: Array, unit: Array) -> Array:
         rows = row_sizes(in_units(unit), point)
-        return unit * jnp.sqrt(jnp.where(rows > 0, rows, 1.0))
+        return unit * jnp.sqrt(select(rows > 0, rows, 1.0))
 
     # rows of size 1, for parameters of any units
     unit = jax.lax.fori_loop(0, ROUNDS, equilibrated, jnp.ones_like(point))
@@ -246,8 +248,8 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
         curvature = direction @ bent
         convex = curvature > 0
         # along negative curvature: downhill by the scale of the gradient, then stop
-        rate = squared / jnp.where(convex, curvature, jnp.maximum(jnp.abs(curvature), tiny))
-        forward = jnp.where(convex | (count == 0), rate, 0.0)
+        rate = squared / select(convex, curvature, jnp.maximum(jnp.abs(curvature), tiny))
+        forward = select(convex | (count == 0), rate, 0.0)
         step, residual = step + forward * direction, residual - forward * bent
         towards = inverse(residual)
         new = residual @ towards
@@ -261,6 +263,6 @@ def _certify_by_products(objective: Callable[[Any], Array], point: Array, unrave
     convex = convex & (probe @ bent >= -(jnp.finfo(g.dtype).eps ** 0.5) * jnp.sum(jnp.abs(bent)))
     # H step = −g − residual, so step·H·step needs no further product
     slope, bend = g @ step, -(g + residual) @ step
-    gap = jnp.where(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)
+    gap = select(jnp.isfinite(slope), 0.5 * jnp.abs(slope), jnp.nan)
     forms = jnp.stack([slope, bend, jnp.abs(bend)])
     return Certificate(point, value, g, gap, step, forms, convex, jnp.asarray(False), step, None)

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax._select import select
 from xentjax.models.mixture import UNROLLED, Mixture
 from xentjax.parameters import places
 from xentjax.sources import Empirical, check_terms
@@ -52,19 +53,19 @@ class ByComponents:
         shares, log_prob, scores, curvatures = self._of_components(points)
         counts = counts.astype(log_prob.dtype)
         # a point of weight 0 is removed, even where the model excludes it
-        value = jnp.sum(jnp.where(counts == 0, 0.0, counts * log_prob))
+        value = jnp.sum(select(counts == 0, 0.0, counts * log_prob))
         counted = counts[None, :] * shares
         bends = jnp.pad(jnp.einsum("kn,ijkn->ikj", counted, curvatures), ((1, 0), (0, 0), (1, 0)))
         spread = _spread_by_pairs if weights.size <= UNROLLED else _spread
-        hessian = spread(scores, counted, shares) + jnp.where(_same(weights.size)[None, :, None], bends[..., None], 0.0)
+        hessian = spread(scores, counted, shares) + select(_same(weights.size)[None, :, None], bends[..., None], 0.0)
 
         # the constant log Σ exp(logits of the weights), whose turn is the first
         total = jnp.sum(counts)
         first = np.arange(len(self.turns)) == 0
         constant = total * (jnp.diag(weights) - weights[:, None] * weights[None, :])
-        hessian -= jnp.where((first[:, None] & first[None, :])[:, None, :, None], constant[None, :, None, :], 0.0)
+        hessian -= select((first[:, None] & first[None, :])[:, None, :, None], constant[None, :, None, :], 0.0)
         slopes = jnp.einsum("kn,ikn->ik", counted, scores)
-        gradient = slopes - jnp.where(first[:, None], total * weights[None, :], 0.0)
+        gradient = slopes - select(first[:, None], total * weights[None, :], 0.0)
         return value, gradient.ravel(), hessian.reshape(gradient.size, -1)
 
     def _of_components(self, points: Any) -> tuple[Array, Array, Array, Array]:
@@ -97,14 +98,14 @@ def _spread(scores: Array, counted: Array, shares: Array) -> Array:
     others = unlike @ shares  # without the cancellation of 1 − rₖ
     squares = jnp.einsum("ikn,jkn->ikj", (counted * others)[None] * scores, scores)
     products = jnp.einsum("ikn,jln->ikjl", counted[None] * scores, shares[None] * scores)
-    return jnp.where(_same(len(shares))[None, :, None], squares[..., None], -products)
+    return select(_same(len(shares))[None, :, None], squares[..., None], -products)
 
 
 def _spread_by_pairs(scores: Array, counted: Array, shares: Array) -> Array:
     """As `_spread`, in one product: of few components in two thirds of the time, of many in several times as long."""
     same = _same(len(shares))[..., None]
-    others = jnp.sum(jnp.where(same, 0.0, shares[None]), 1)
-    pairs = counted[:, None] * jnp.where(same, others[:, None], -shares[None])  # [k, l, n]
+    others = jnp.sum(select(same, 0.0, shares[None]), 1)
+    pairs = counted[:, None] * select(same, others[:, None], -shares[None])  # [k, l, n]
     return jnp.einsum("ikln,jln->ikjl", pairs[None] * scores[:, :, None], scores)
 
 

@@ -16,6 +16,7 @@ from jax import Array
 
 from xentjax._gamma import digamma_gap, log_factorial_gap, log_gamma_rise
 from xentjax._numerics import expm1_minus, relative_entropy_term
+from xentjax._select import select
 from xentjax.statistics import Center, Spread, entry_of, identity, log, minus_log
 
 
@@ -69,7 +70,7 @@ def _inverse_spread(table: dict) -> Array | None:
     mean = jnp.asarray(entry_of(table, identity))
     finite = jnp.isfinite(mean)
     product = entry_of(table, minus_log) + table[log_cumulant](jnp.full_like(mean, -1.0))
-    return jnp.where(finite, jnp.expm1(product) / mean, jnp.inf)
+    return select(finite, jnp.expm1(product) / mean, jnp.inf)
 
 
 inverse = Spread("1 / x", identity, lambda y, m: ((y - m) / m) ** 2 / y, derive=_inverse_spread)
@@ -78,10 +79,10 @@ inverse = Spread("1 / x", identity, lambda y, m: ((y - m) / m) ** 2 / y, derive=
 def _log_factorial_gap(y: Array, m: Array) -> Array:
     # log Γ(x + 1) = (x log x − x) + a slowly varying rest: the first part's gap does not cancel, the rest is small
     positive = m > 0
-    safe = jnp.where(positive, m, 1.0)
-    slope = jnp.where(positive, 1 / safe - digamma_gap(safe), 0.0)
+    safe = select(positive, m, 1.0)
+    slope = select(positive, 1 / safe - digamma_gap(safe), 0.0)
     rest = log_factorial_gap(y) - log_factorial_gap(m) - slope * (y - m)
-    return relative_entropy_term(y, m) + jnp.where(positive, rest, 0.0)
+    return relative_entropy_term(y, m) + select(positive, rest, 0.0)
 
 
 def _spread_of_sum(table: dict, shift: Any) -> Array | None:
@@ -156,11 +157,11 @@ def _integral(cumulant: Callable, mean: Array, least: Array, divisor: Callable[[
     # one node at a time: the cumulant function of a distribution takes a number
     k, decay = jax.vmap(cumulant, -1, -1)(t), t * mean[..., None]
     # exp(k − decay) = E exp(−t y) is at most 1, where exp(k) alone may be out of range
-    rise = jnp.where(k < 1, jnp.expm1(jnp.minimum(k, 1.0)) * jnp.exp(-decay), jnp.exp(k - decay) - jnp.exp(-decay))
+    rise = select(k < 1, jnp.expm1(jnp.minimum(k, 1.0)) * jnp.exp(-decay), jnp.exp(k - decay) - jnp.exp(-decay))
     return step * jnp.sum(rise / divisor(t), -1)
 
 
 def log_gamma_cumulant(a: Array, k: Array) -> Array:
     """The cumulant function of log x for x of the gamma distribution with concentration a; +inf for k ≤ −a."""
     finite = a + k > 0
-    return jnp.where(finite, log_gamma_rise(a, jnp.where(finite, k, 0.0)), jnp.inf)
+    return select(finite, log_gamma_rise(a, select(finite, k, 0.0)), jnp.inf)

@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
+from xentjax._select import select
 from xentjax.certificates import Certificate, diagonal_of, gap_tolerance, symmetric_eigen, unseen
 from xentjax.parameters import NamedLeaf, entry_name, inside, named_leaves, places, uncentred, unconstrain
 from xentjax.records import record, static
@@ -87,32 +88,32 @@ def diagnose(end: Ending) -> tuple[Array, Array]:
     closed = closed | (unfinished & vanishing)  # far out the curvature of a network may be of any sign
     slow, moving = _still_moving(end, relative, vanishing)
     lost = ~jnp.isfinite(end.point) | (jnp.abs(end.point) > -math.log(float(jnp.finfo(start.dtype).tiny)))
-    heading = jnp.where(lost & relative, jnp.sign(end.point), jnp.sign(end.step))
+    heading = select(lost & relative, jnp.sign(end.point), jnp.sign(end.step))
     flat, cheap, bent = (end.flat, False, True) if end.hessian is None else _flat(end.hessian, relative)
     # a curvature that is rounding has any sign
     level = unfinished & (end.gap <= tol) & ~end.convex & ~jnp.asarray(bent)
     # where the curvature is rounding a step is as well; where it is but small, a step tells the way
-    stays = jnp.where(jnp.any(flat), ~(slow & jnp.any(moving)), jnp.any(cheap) & ~jnp.any(moving))
+    stays = select(jnp.any(flat), ~(slow & jnp.any(moving)), jnp.any(cheap) & ~jnp.any(moving))
     undetermined = (closed | level) & ~outside & stays
     leaving = closed & ~undetermined & (outside | jnp.any(moving))
     moving = moving | (outside & lost & relative)
 
     # what never closed, led further than any data reach, and leads on: of a scale, to where residuals are rounding
     folds = -5 / 6 * math.log(float(jnp.finfo(start.dtype).eps))
-    reach = jnp.where(relative, folds, 1e10 * (1 + jnp.abs(start)))
-    rests = (end.gap < 1e-4) & (jnp.abs(end.step) <= 0.01 * jnp.where(relative, 1.0, jnp.abs(end.point)))
+    reach = select(relative, folds, 1e10 * (1 + jnp.abs(start)))
+    rests = (end.gap < 1e-4) & (jnp.abs(end.step) <= 0.01 * select(relative, 1.0, jnp.abs(end.point)))
     far = ~(jnp.abs(end.point - start) < reach) & ~rests
     unbounded = unfinished & jnp.any(far)
-    moving = jnp.where(unbounded, far, moving)
-    heading = jnp.where(unbounded, jnp.sign(end.point - start), heading)
+    moving = select(unbounded, far, moving)
+    heading = select(unbounded, jnp.sign(end.point - start), heading)
 
-    endless = jnp.any(moving & jnp.where(heading > 0, endless_up, endless_down))
-    limit = jnp.where(unbounded | endless, Status.UNBOUNDED, Status.BOUNDARY)
+    endless = jnp.any(moving & select(heading > 0, endless_up, endless_down))
+    limit = select(unbounded | endless, Status.UNBOUNDED, Status.BOUNDARY)
     saddle = unfinished & ~unbounded & ~leaving & ~undetermined & (end.gap <= tol) & ~end.convex
-    status = jnp.where(leaving | unbounded, limit, jnp.where(undetermined, Status.FLAT, status))
-    status = jnp.where(saddle, Status.SADDLE, status)
-    going = jnp.where(leaving | unbounded, moving, undetermined & (flat | cheap))
-    return status, jnp.where(going, jnp.where(heading == 0, 1, heading), 0).astype(jnp.int8)
+    status = select(leaving | unbounded, limit, select(undetermined, Status.FLAT, status))
+    status = select(saddle, Status.SADDLE, status)
+    going = select(leaving | unbounded, moving, undetermined & (flat | cheap))
+    return status, select(going, select(heading == 0, 1, heading), 0).astype(jnp.int8)
 
 
 def _uncentred_step(found: Any, free: dict[str, Array], best: Certificate) -> Array:
@@ -134,7 +135,7 @@ def _vanishing(end: Ending) -> Array:
     The gap of a power, as of any objective that is 0 at a minimum, is more than half. Where the curvature is not
     convex, which no minimum's is, the gap is only an estimate.
     """
-    return (end.gap > 0.05 * end.value) & (end.gap < jnp.where(end.convex, 0.55, 1.0) * end.value)
+    return (end.gap > 0.05 * end.value) & (end.gap < select(end.convex, 0.55, 1.0) * end.value)
 
 
 def _still_moving(end: Ending, relative: np.ndarray, vanishing: Array) -> tuple[Array, Array]:
@@ -145,8 +146,8 @@ def _still_moving(end: Ending, relative: np.ndarray, vanishing: Array) -> tuple[
     size = step if end.hessian is None else step * jnp.sqrt(jnp.abs(diagonal_of(end.hessian)))
     # where the gap is rounding, as it soon is in float32, the step is small too
     # the exponential of a power of the coordinates needs but a small part of them to fall on
-    least = jnp.where(vanishing, jnp.finfo(step.dtype).eps ** 0.2, 0.01)
-    far = step > least * jnp.where(relative, 1.0, jnp.abs(end.point))
+    least = select(vanishing, jnp.finfo(step.dtype).eps ** 0.2, 0.01)
+    far = step > least * select(relative, 1.0, jnp.abs(end.point))
     return slow, (slow & far & (size >= 0.1 * jnp.max(size))) | (end.settled & relative & (step > 0.1))
 
 
@@ -165,13 +166,13 @@ def _flat(hessian: Array, relative: np.ndarray) -> tuple[Array, Array, Array]:
     """
     root = jnp.sqrt(jnp.abs(diagonal_of(hessian)))
     # an e-fold that costs less than the rounding of a nat costs nothing
-    root = jnp.where(relative & (root * root < 64 * jnp.finfo(root.dtype).eps), 0.0, root)
-    unit = jnp.where(root > 0, root, 1.0)
-    scaled = jnp.where((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
+    root = select(relative & (root * root < 64 * jnp.finfo(root.dtype).eps), 0.0, root)
+    unit = select(root > 0, root, 1.0)
+    scaled = select((root > 0)[:, None] & (root > 0)[None, :], hessian / unit[:, None] / unit[None, :], 0.0)
     values, vectors = symmetric_eigen(scaled)
     size, part = jnp.abs(values), jnp.abs(vectors) > 0.1
     flat = size <= 2 * values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(size)
-    cost = 0.5 * size[None, :] * (root[:, None] / jnp.where(part, vectors, 1.0)) ** 2
+    cost = 0.5 * size[None, :] * (root[:, None] / select(part, vectors, 1.0)) ** 2
     cheap = relative[:, None] & (cost < gap_tolerance(None, values.dtype))
     return jnp.any(part & flat[None, :], -1), jnp.any(part & cheap, -1), jnp.any((values < 0) & ~flat)
 

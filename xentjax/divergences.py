@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 
 from xentjax._divergence_terms import mixture_term, power_term, wide
 from xentjax._numerics import quotient, relative_entropy_term
+from xentjax._select import select
 from xentjax.information import counted, pair, probabilities
 
 
@@ -196,9 +197,9 @@ def neyman_chi_squared(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | Non
 def _chi_squared_term(p: Array, q: Array) -> Array:
     neither = (p == 0) & (q == 0)
     only_p = (q == 0) & ~neither
-    ratio = quotient(p - q, jnp.where(q == 0, 1.0, q))
+    ratio = quotient(p - q, select(q == 0, 1.0, q))
     # where q is 0 the ratio above is p, and its sum with +inf keeps a NaN
-    return jnp.where(only_p, p + jnp.inf, jnp.where(neither, 0.0, (p - q) * ratio))
+    return select(only_p, p + jnp.inf, select(neither, 0.0, (p - q) * ratio))
 
 
 def over_outcomes(

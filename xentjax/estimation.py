@@ -16,6 +16,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from xentjax import admission
+from xentjax._select import select
 from xentjax.certificates import gap_tolerance
 from xentjax.diagnosis import Ending, ending
 from xentjax.implicit import minimum_of
@@ -288,9 +289,9 @@ def _fit(
     end = ending(still(found), free, best, status, settled, gap_tolerance(tol, best.value.dtype))
     degenerate = degenerate | ~(begins & may_be(model, held))
     covered, acceptable = admission.covered(model, source), admission.acceptable(model, given)
-    status = jnp.where(degenerate, Status.BAD_START, status)
-    status = jnp.where(covered, status, Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START)
-    status = jnp.where(acceptable, status, Status.BAD_DATA)
+    status = select(degenerate, Status.BAD_START, status)
+    status = select(covered, status, Status.BAD_DATA if isinstance(source, Empirical) else Status.BAD_START)
+    status = select(acceptable, status, Status.BAD_DATA)
     end = dataclasses.replace(end, plain=end.plain & ~degenerate & covered & acceptable)
     if log_prior is not None:
         value = value + log_prior(found) / source.total.astype(value.dtype)

@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 from xentjax._divergence_terms import wide
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES
 from xentjax._numerics import quotient, relative_difference
+from xentjax._select import select
 from xentjax.divergences import over_outcomes
 from xentjax.information import pair
 
@@ -69,15 +70,15 @@ def f_divergence(
         one = jnp.ones((), p.dtype)
         tangent, slope = jax.value_and_grad(f)(one)
         zero = (p == 0) | (q == 0)
-        safe_p, safe_q = (jnp.where(zero, 1.0, x).ravel() for x in (p, q))
+        safe_p, safe_q = (select(zero, 1.0, x).ravel() for x in (p, q))
         ratio, step = quotient(safe_p, safe_q), -relative_difference(safe_q, safe_p)
         # 1 exactly for equal numbers, with the derivatives of the quotient: accelerators round its last digits
-        ratio = ratio + jax.lax.stop_gradient(jnp.where(safe_p == safe_q, 1 - ratio, 0.0))
+        ratio = ratio + jax.lax.stop_gradient(select(safe_p == safe_q, 1 - ratio, 0.0))
         terms = q * jax.vmap(lambda r, d: _excess(f, r, one, d))(ratio, step).reshape(p.shape)
         # the limits may be infinite: nothing but the outcomes that they are for may meet them
-        alone_q, alone_p = (jnp.where(only_one & (x != 0), x, 1.0) for x in (q, p))
-        one_sided = jnp.where(p == 0, alone_q * (at_zero - tangent + slope), alone_p * (steepest - slope))
-        return jnp.where(only_one, one_sided, jnp.where(p == 0, 0.0, terms))
+        alone_q, alone_p = (select(only_one & (x != 0), x, 1.0) for x in (q, p))
+        one_sided = select(p == 0, alone_q * (at_zero - tangent + slope), alone_p * (steepest - slope))
+        return select(only_one, one_sided, select(p == 0, 0.0, terms))
 
     return over_outcomes("f_divergence", term, p, q, axis, where)
 
@@ -122,19 +123,17 @@ def _excess(f: Callable[[Array], Array], x: Array, y: Array, d: Array) -> Array:
     """f(x) − f(y) − f′(y) d ≥ 0 for x = y + d, also as ∫ (1 − t) d f″(y + t d) d dt."""
     end = f(x)
     start, gradient = jax.value_and_grad(f)(y)
-    first = jnp.where(d == 0, 0.0, gradient * d)
+    first = select(d == 0, 0.0, gradient * d)
     plain = end - start - jnp.sum(first)
     nodes, weights = jnp.asarray(NODES, y.dtype), jnp.asarray(BREGMAN_WEIGHTS, y.dtype)
 
     def second(t: Array) -> Array:
         _, along = jax.jvp(jax.grad(f), (y + t * d,), (d,))
-        return jnp.sum(jnp.where(d == 0, 0.0, d * along))
+        return jnp.sum(select(d == 0, 0.0, d * along))
 
     integral = jax.vmap(second)(nodes) @ weights
     # of the difference: of what is subtracted, and of x
-    size = (
-        jnp.abs(end) + jnp.abs(start) + jnp.sum(jnp.abs(first)) + jnp.sum(jnp.where(d == 0, 0.0, jnp.abs(gradient * y)))
-    )
-    excess = jnp.where(jnp.abs(integral - plain) <= 8 * jnp.finfo(y.dtype).eps * size, integral, plain)
+    size = jnp.abs(end) + jnp.abs(start) + jnp.sum(jnp.abs(first)) + jnp.sum(select(d == 0, 0.0, jnp.abs(gradient * y)))
+    excess = select(jnp.abs(integral - plain) <= 8 * jnp.finfo(y.dtype).eps * size, integral, plain)
     # what rounding takes below 0 is 0, with the derivative of the difference
-    return excess + jax.lax.stop_gradient(jnp.where(excess < 0, -excess, 0.0))
+    return excess + jax.lax.stop_gradient(select(excess < 0, -excess, 0.0))

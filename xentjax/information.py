@@ -14,6 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from xentjax._numerics import as_float, relative_entropy_term
+from xentjax._select import select
 from xentjax.parameters import check_parameters, named_leaves
 from xentjax.sources import Empirical, check_points, check_weights
 from xentjax.statistics import Center, Spread, indicators, summarize
@@ -71,7 +72,7 @@ def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
         return _entropy("entropy", p)
     p = counted(probabilities("entropy", "p", p, axis, where), where)
     present = p != 0
-    safe = jnp.where(present, p, 1.0)
+    safe = select(present, p, 1.0)
     return jnp.sum(-safe * jnp.log(safe), axis=axis)
 
 
@@ -108,9 +109,9 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
         return _cross_entropy("cross_entropy", p, q)
     p, q = pair("cross_entropy", p, q, axis, where)
     neither = (p == 0) & (q == 0)
-    log_q = jnp.log(jnp.where(neither, 1.0, q))
+    log_q = jnp.log(select(neither, 1.0, q))
     # p = 0 < q stays p log q, whose derivative in p is log q; only 0 log 0 is left out
-    terms = jnp.where(neither, 0.0 * p, p * log_q)
+    terms = select(neither, 0.0 * p, p * log_q)
     return jnp.sum(-terms, axis=axis)
 
 
@@ -226,7 +227,7 @@ def _where_covered(p: Any, q: Any, value: Callable[[], Array]) -> Array:
     # where the ends are known there may be no closed form, and need not be
     if not isinstance(beyond, jax.core.Tracer) and np.all(beyond):
         return _infinity(p)
-    return value() if beyond is False else jnp.where(beyond, jnp.inf, value())
+    return value() if beyond is False else select(beyond, jnp.inf, value())
 
 
 def _infinity(p: Any) -> Array:
@@ -302,7 +303,7 @@ def pair(function: str, p: Any, q: Any, axis: int, where: ArrayLike | None) -> t
 
 def counted(p: Array, where: ArrayLike | None) -> Array:
     """0 in place of the outcomes left out: every term is 0 there, with derivatives that do not see what was there."""
-    return p if where is None else jnp.where(jnp.broadcast_to(jnp.asarray(where), p.shape), p, 0.0)
+    return p if where is None else select(jnp.broadcast_to(jnp.asarray(where), p.shape), p, 0.0)
 
 
 def _check_pair(caller: str, p: Any, q: Any) -> None:

@@ -16,6 +16,7 @@ from jax import Array
 
 from xentjax._divergence_terms import log_to_total, wide
 from xentjax._numerics import quotient, relative_entropy_term, xlogy
+from xentjax._select import select
 from xentjax.information import probabilities
 
 Variables = int | str | Sequence[int | str]
@@ -100,9 +101,9 @@ def conditional_entropy(table: Any, of: Variables, given: Variables, *, names: N
     before = jnp.cumsum(jnp.concatenate([none, p[..., :-1]], -1), -1)
     after = jnp.flip(jnp.cumsum(jnp.concatenate([none, jnp.flip(p, -1)[..., :-1]], -1), -1), -1)
     present, others = p != 0, before + after
-    safe = jnp.where(present, p, 1.0)
-    others = jnp.where(present, others, 0.0)
-    terms = jnp.where(present, -p * log_to_total(safe, safe + others, others), 0.0)
+    safe = select(present, p, 1.0)
+    others = select(present, others, 0.0)
+    terms = select(present, -p * log_to_total(safe, safe + others, others), 0.0)
     return jnp.sum(terms, axis=tuple(range(len(x) - len(axes) - 1, 0))).astype(dtype)
 
 
@@ -195,9 +196,9 @@ def total_correlation(table: Any, *, names: Names = None) -> Array:
 def _information(table: Array, axes: tuple, x: tuple, y: tuple, z: tuple) -> Array:
     """The mean over x and z of KL(p(y|x, z)‖p(y|z)), whose arguments do not underflow as p(x|z) p(y|z) may."""
     xyz, xz, yz, only_z = (_sum_over(table, axes, kept) for kept in (x + y + z, x + z, y + z, z))
-    p = quotient(xyz, jnp.where(xz == 0, 1.0, xz))
-    q = quotient(yz, jnp.where(only_z == 0, 1.0, only_z))
-    terms = jnp.where(xz == 0, 0.0, relative_entropy_term(*jnp.broadcast_arrays(p, q)))
+    p = quotient(xyz, select(xz == 0, 1.0, xz))
+    q = quotient(yz, select(only_z == 0, 1.0, only_z))
+    terms = select(xz == 0, 0.0, relative_entropy_term(*jnp.broadcast_arrays(p, q)))
     return jnp.sum(xz * terms, axis=axes)
 
 

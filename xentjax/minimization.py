@@ -15,6 +15,7 @@ import optax
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
+from xentjax._select import select
 from xentjax.certificates import DENSE_LIMIT, Certificate, certify, gap_tolerance, undetermined, unseen
 from xentjax.diagnosis import Ending, ending
 from xentjax.implicit import minimum_of
@@ -98,18 +99,18 @@ def _judge(state: NewtonState, trial: Certificate) -> NewtonState:
     # what it gains, exactly to its third order; a gap a tenth of the last says that they are no noise
     by_slopes = -0.5 * scale * (best.slope + trial.gradient @ best.step)
     told = (promised < _doubtful(best)) & (trial.gap < 0.1 * best.gap)
-    drop = jnp.where(told, jnp.maximum(drop, by_slopes), drop)
+    drop = select(told, jnp.maximum(drop, by_slopes), drop)
     # where the promise itself is only noise, the gap decides: it is made from the gradient
     decides = promised > noise
     usable = jnp.isfinite(trial.value) & ~jnp.isnan(trial.gap)
-    improved = jnp.where(decides, drop > 1e-4 * promised, closer & (drop > -noise))
+    improved = select(decides, drop > 1e-4 * promised, closer & (drop > -noise))
     better = first | (usable & improved)
-    held = jnp.where(decides, drop / promised, jnp.where(better, 1.0, 0.0))
-    held = jnp.where(usable, held, 0.0)
+    held = select(decides, drop / promised, select(better, 1.0, 0.0))
+    held = select(usable, held, 0.0)
     used = jnp.minimum(best.length, radius)
-    wider = jnp.where(held > 0.75, jnp.maximum(radius, 3 * used), radius)
+    wider = select(held > 0.75, jnp.maximum(radius, 3 * used), radius)
     narrower = 0.25 * used
-    radius = jnp.where(first, radius, jnp.where(held < 0.25, narrower, wider))
+    radius = select(first, radius, select(held < 0.25, narrower, wider))
     best = jax.lax.cond(better, lambda: trial, lambda: best)
     return NewtonState(best, radius, state.evaluations + 1)
 
@@ -230,7 +231,7 @@ def run(
         forms = jnp.zeros(3, value.dtype)
         yes = jnp.asarray(True)
         done = Certificate(point, value, point, zero, point, forms, yes, yes, point, hessian)
-        status = jnp.where(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START)
+        status = select(jnp.isfinite(value), Status.CONVERGED, Status.BAD_START)
         return done, status, jnp.asarray(0), jnp.asarray(True)
     optimizer = optax.with_extra_args_support(_NEWTON if optimizer is None else optimizer)
     # the state of Newton's method is a certificate already, so that its loop evaluates the objective in one place
@@ -238,7 +239,7 @@ def run(
     with jax.default_matmul_precision("highest"):  # accelerators would round products to fewer digits
         best, status, steps, settled = loop(objective, point, unravel, tol, max_steps)
         last = (status == Status.CONVERGED) & (best.gap <= unseen(best.value.dtype))
-        best = best._replace(point=jnp.where(last, best.point + best.step, best.point))
+        best = best._replace(point=select(last, best.point + best.step, best.point))
         if point.shape[0] > DENSE_LIMIT:
             nothing = jnp.zeros(point.shape, bool)
             found = status == Status.CONVERGED
@@ -262,7 +263,7 @@ SHORT, CRAWLED = 1e-3, 100
 
 def _settling(best: Certificate, tol: Array, first: Array) -> Array:
     last = best.gap <= jnp.finfo(best.point.dtype).eps
-    return jnp.where(_closed(best, tol) & ~first, jnp.where(last, SETTLED, 1), 0)
+    return select(_closed(best, tol) & ~first, select(last, SETTLED, 1), 0)
 
 
 def _closed(best: Certificate, tol: Array) -> Array:
@@ -274,9 +275,9 @@ def _end(best: Certificate, tol: Array, settled: Array, steps: Array, max_steps:
     closed = _closed(best, tol)
     done = closed & ((settled >= SETTLED) | (best.gap <= unseen(best.value.dtype)))
     started = jnp.isfinite(best.value) & ~jnp.isnan(best.gap)
-    late = jnp.where(closed, Status.CONVERGED, Status.MAX_STEPS)
-    status = jnp.where(done, Status.CONVERGED, jnp.where(steps >= max_steps, late, RUNNING))
-    return jnp.where(started, status, Status.BAD_START)
+    late = select(closed, Status.CONVERGED, Status.MAX_STEPS)
+    status = select(done, Status.CONVERGED, select(steps >= max_steps, late, RUNNING))
+    return select(started, status, Status.BAD_START)
 
 
 def _run_newton(
@@ -287,12 +288,12 @@ def _run_newton(
     def body(carry: tuple) -> tuple:
         state, settled, crawled, _ = carry
         settled = settled + _settling(state.best, tol, state.evaluations == 0)
-        crawled = jnp.where(_scale(state) < SHORT, crawled + 1, 0)
+        crawled = select(_scale(state) < SHORT, crawled + 1, 0)
         state = _judge(state, certify(objective, _proposed(state), unravel, state.radius))
         status = _end(state.best, tol, settled, state.evaluations, max_steps)
         # the radius bounds what a step can promise: far below the tolerance nothing is left to try
         stuck = ((state.radius < 1e-4 * jnp.sqrt(tol)) | (crawled > CRAWLED)) & (status == RUNNING)
-        status = jnp.where(stuck, jnp.where(_closed(state.best, tol), Status.CONVERGED, Status.STALLED), status)
+        status = select(stuck, select(_closed(state.best, tol), Status.CONVERGED, Status.STALLED), status)
         return state, settled, crawled, status
 
     start = (_begin(point), jnp.asarray(0), jnp.asarray(0), jnp.asarray(RUNNING))
@@ -320,16 +321,16 @@ def _run_other(
         closed = _closed(best, tol) & ~first
         settled = settled + _settling(best, tol, first)
         finer = (trial.gap < best.gap) & (trial.value <= best.value + _noise(best))
-        keep = first | (finite & jnp.where(closed, finer, finer | (trial.value < best.value)))
-        best = jax.tree.map(lambda new, old: jnp.where(keep, new, old), trial, best)
+        keep = first | (finite & select(closed, finer, finer | (trial.value < best.value)))
+        best = jax.tree.map(lambda new, old: select(keep, new, old), trial, best)
         status = _end(best, tol, settled, steps, max_steps)
         diverged = ~finite & ~first & ~closed
-        status = jnp.where(diverged, Status.DIVERGED, status)
+        status = select(diverged, Status.DIVERGED, status)
         polish = _closed(best, tol)
-        count = jnp.where((status == RUNNING) & ~polish, jnp.minimum(CHECK_EVERY, max_steps - steps), 0)
+        count = select((status == RUNNING) & ~polish, jnp.minimum(CHECK_EVERY, max_steps - steps), 0)
         params, state = jax.lax.fori_loop(0, count, update, (params, state))
         step = unravel(best.point + best.step)
-        params = jax.tree.map(lambda a, b: jnp.where(polish, a, b), step, params)
+        params = jax.tree.map(lambda a, b: select(polish, a, b), step, params)
         return params, state, best, steps + count, settled, jnp.asarray(False), status
 
     params = unravel(point)

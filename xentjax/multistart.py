@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
+from xentjax._select import select
 from xentjax.certificates import DENSE_LIMIT, Certificate, gap_tolerance, second_order
 from xentjax.minimization import run
 from xentjax.sources import check_count, check_key
@@ -35,8 +36,8 @@ def run_from_several(
 
     best, status, steps, settled = jax.vmap(lambda p: run(objective, unravel(p), optimizer, tol, max_steps))(points)
     finite, converged = jnp.isfinite(best.value), status == Status.CONVERGED
-    eligible = jnp.where(jnp.any(converged), converged, finite)
-    lowest = jnp.argmin(jnp.where(eligible, best.value, jnp.inf))
+    eligible = select(jnp.any(converged), converged, finite)
+    lowest = jnp.argmin(select(eligible, best.value, jnp.inf))
     value = best.value[lowest]
     noise = 64 * jnp.finfo(value.dtype).eps * (1 + jnp.abs(value))
     reach = value + jnp.maximum(2 * gap_tolerance(tol, value.dtype), noise)
@@ -51,7 +52,7 @@ def _spread(objective: Callable, point: Array, unravel: Callable) -> Array:
         return jnp.ones_like(point)[None, :]
     curvature = jnp.abs(jnp.diagonal(second_order(objective, point, unravel)[2]))
     # a coordinate without curvature is moved by an e-fold, and none further than a step of the solver reaches
-    deviation = 1 / jnp.sqrt(jnp.where(curvature > 0, curvature, 1.0))
+    deviation = 1 / jnp.sqrt(select(curvature > 0, curvature, 1.0))
     return jnp.minimum(deviation, 10 + 10 * jnp.abs(point))[None, :]
 
 

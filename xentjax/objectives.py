@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax._select import select
 from xentjax.certificates import linearized, products, row_sizes, second_order
 from xentjax.component_derivatives import ByComponents, turns_of
 from xentjax.predictor_derivatives import ByPredictors
@@ -134,7 +135,7 @@ class PointObjective:
         terms = jax.vmap(lambda x: -model.log_prob(x))(points)
         check_terms(terms)
         # a point of weight 0 is removed, even where the model excludes it
-        return jnp.sum(jnp.where(weights == 0, 0.0, weights.astype(terms.dtype) * terms))
+        return jnp.sum(select(weights == 0, 0.0, weights.astype(terms.dtype) * terms))
 
 
 def _side_by_side(f: Callable[[Array], Array], point: Array) -> tuple[Array, Array, Array]:

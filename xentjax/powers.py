@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 
 from xentjax._divergence_terms import deformed_log, nothing, power_term, wide
 from xentjax._numerics import as_float, log1p_over, log_ratio
+from xentjax._select import select
 from xentjax.divergences import over_outcomes, vector
 from xentjax.information import entropy, pair
 
@@ -99,13 +100,13 @@ def renyi_entropy(p: Any, order: ArrayLike, *, axis: int = -1, where: ArrayLike 
     """
     p, dtype = vector("renyi_entropy", p, axis, where)
     a = _order("renyi_entropy", order, p, 0.0)
-    finite = jnp.where(jnp.isposinf(a), 2.0, a)
+    finite = select(jnp.isposinf(a), 2.0, a)
     far = _is_far(_log_sum(p, jnp.ones_like(p), finite, axis))
     near_p, far_p = _either(far, p, 1.0, axis)
     total = jnp.sum(_entropy_term(near_p, finite), axis=axis)
     value = _from_power_sum(total, 1 - finite, _log_sum(far_p, jnp.ones_like(p), finite, axis), far)
     most = -jnp.log(jnp.max(p, axis=axis))
-    return jnp.where(jnp.isposinf(a), most, value).astype(dtype)
+    return select(jnp.isposinf(a), most, value).astype(dtype)
 
 
 def tsallis_divergence(p: Any, q: Any, order: ArrayLike, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
@@ -171,21 +172,21 @@ def renyi_divergence(p: Any, q: Any, order: ArrayLike, *, axis: int = -1, where:
     p, q = pair("renyi_divergence", p, q, axis, where)
     (p, dtype), (q, _) = wide(p), wide(q)
     a = _order("renyi_divergence", order, p, 0.0)
-    finite = jnp.where(jnp.isposinf(a), 2.0, a)
+    finite = select(jnp.isposinf(a), 2.0, a)
     excluded = (p > 0) & (q == 0) & (a >= 1)
-    p, q = jnp.where(excluded, 1.0, p), jnp.where(excluded, 1.0, q)
+    p, q = select(excluded, 1.0, p), select(excluded, 1.0, q)
     far = _is_far(_log_sum(p, q, finite, axis))
     near_p, far_p = _either(far, p, q, axis)
     total = jnp.sum(_divergence_term(near_p, q, finite), axis=axis)
     value = _from_power_sum(total, finite - 1, _log_sum(far_p, q, finite, axis), far)
     both = (p != 0) & (q != 0)
-    ratio = log_ratio(jnp.where(both, p, 1.0), jnp.where(both, q, 1.0))
+    ratio = log_ratio(select(both, p, 1.0), select(both, q, 1.0))
     # totals that differ by rounding may have every ratio below 1
-    most = jnp.max(jnp.where(both, ratio, nothing(p + q)), axis=axis, initial=0.0)
-    value = jnp.where(jnp.isposinf(a), most, value)
+    most = jnp.max(select(both, ratio, nothing(p + q)), axis=axis, initial=0.0)
+    value = select(jnp.isposinf(a), most, value)
     # a NaN elsewhere stays one
     infinite = jax.lax.stop_gradient(value) + jnp.inf
-    return jnp.where(jnp.any(excluded, axis=axis), infinite, value).astype(dtype)
+    return select(jnp.any(excluded, axis=axis), infinite, value).astype(dtype)
 
 
 def alpha_divergence(p: Any, q: Any, alpha: ArrayLike, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
@@ -241,21 +242,21 @@ def _order(function: str, order: ArrayLike, p: Array, least: float, *, finite: b
 
 def _entropy_term(p: Array, a: Array) -> Array:
     """p (1 − pᵃ⁻¹) / (a − 1)."""
-    slope = jnp.where(a > 1, 1 / jnp.where(a > 1, a - 1, 1.0), 0.0)
-    return jnp.where(p == 0, slope * p, -p * deformed_log(jnp.log(jnp.where(p == 0, 1.0, p)), a - 1))
+    slope = select(a > 1, 1 / select(a > 1, a - 1, 1.0), 0.0)
+    return select(p == 0, slope * p, -p * deformed_log(jnp.log(select(p == 0, 1.0, p)), a - 1))
 
 
 def _divergence_term(p: Array, q: Array, a: Array) -> Array:
     """[a p + (1 − a) q − pᵃ q¹⁻ᵃ] / (1 − a)."""
     positive = a != 0
-    return jnp.where(positive, a * power_term(p, q, jnp.where(positive, a, 0.5)), jnp.where(p == 0, q, nothing(p + q)))
+    return select(positive, a * power_term(p, q, select(positive, a, 0.5)), select(p == 0, q, nothing(p + q)))
 
 
 def _log_sum(p: Array, q: Array, a: Array, axis: int) -> Array:
     """log Σ pᵃ q¹⁻ᵃ over the outcomes that both have; −inf if there are none."""
     both = (p != 0) & (q != 0)
-    log_p, log_q = jnp.log(jnp.where(both, p, 1.0)), jnp.log(jnp.where(both, q, 1.0))
-    return jax.nn.logsumexp(jnp.where(both, log_p + (a - 1) * (log_p - log_q), -jnp.inf), axis=axis)
+    log_p, log_q = jnp.log(select(both, p, 1.0)), jnp.log(select(both, q, 1.0))
+    return jax.nn.logsumexp(select(both, log_p + (a - 1) * (log_p - log_q), -jnp.inf), axis=axis)
 
 
 def _is_far(log_sum: Array) -> Array:
@@ -267,10 +268,10 @@ def _is_far(log_sum: Array) -> Array:
 def _either(far: Array, p: Array, neutral: Array | float, axis: int) -> tuple[Array, Array]:
     """p for the sum near 1, with terms of 0 where far; p for the logarithm, with none where near."""
     far = jnp.expand_dims(far, axis)
-    return jnp.where(far, neutral, p), jnp.where(far, p, 0.0)
+    return select(far, neutral, p), select(far, p, 0.0)
 
 
 def _from_power_sum(total: Array, c: Array, log_sum: Array, far: Array) -> Array:
     """log(1 + c · total) / c where near 1; else log_sum / c."""
-    near = total * log1p_over(jnp.where(far, 0.0, c * total))
-    return jnp.where(far, jnp.where(far, log_sum, 0.0) / jnp.where(c == 0, 1.0, c), near)
+    near = total * log1p_over(select(far, 0.0, c * total))
+    return select(far, select(far, log_sum, 0.0) / select(c == 0, 1.0, c), near)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax._select import select
 from xentjax.parameters import places
 from xentjax.sources import Empirical, numbers_per_point
 
@@ -186,7 +187,7 @@ def _split(values: Any, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
 
 def _weighted(leaf: Array, weights: Array) -> Array:
     weights = weights.reshape((-1,) + (1,) * (leaf.ndim - 1))
-    return jnp.where(weights == 0, 0.0, weights.astype(leaf.dtype) * leaf)
+    return select(weights == 0, 0.0, weights.astype(leaf.dtype) * leaf)
 
 
 def _through(design: Array, slope: Array) -> Array:
@@ -218,9 +219,9 @@ def _solver(blocks: Array, added: Array) -> Callable[[Array], Array]:
     eye = jnp.eye(blocks.shape[-1], dtype=blocks.dtype)[None]
     blocks = blocks + added[..., None] * eye
     diagonal = jnp.abs(jnp.diagonal(blocks, axis1=1, axis2=2))
-    unit = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))[..., None]
+    unit = jnp.sqrt(select(diagonal > 0, diagonal, 1.0))[..., None]
     # a column of zeros, and columns that depend on one another, need a little more than nothing
     more = jnp.finfo(blocks.dtype).eps ** 0.5 * eye
     factor = jnp.linalg.cholesky(blocks / unit / jnp.swapaxes(unit, 1, 2) + more)
-    factor = jnp.where(jnp.all(jnp.isfinite(factor), (1, 2), keepdims=True), factor, eye)
+    factor = select(jnp.all(jnp.isfinite(factor), (1, 2), keepdims=True), factor, eye)
     return lambda vectors: (jax.scipy.linalg.cho_solve((factor, True), vectors[..., None] / unit) / unit)[..., 0]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax._select import select
 from xentjax.diagnosis import Ending, diagnose, in_words
 from xentjax.parameters import entry_name, named_leaves
 from xentjax.records import record, static
@@ -115,7 +116,7 @@ def with_cause(outcome: Outcome, end: Ending) -> Outcome:
         return outcome
     status, going = diagnose(end)
     as_it_is = end.plain | functools.reduce(jnp.logical_or, [outcome.status == status for status in EXPLAINED])
-    status, going = jnp.where(as_it_is, outcome.status, status), jnp.where(as_it_is, outcome.going, going)
+    status, going = select(as_it_is, outcome.status, status), select(as_it_is, outcome.going, going)
     return dataclasses.replace(outcome, status=status, going=going)  # type: ignore[type-var]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.parameters import check_parameters
 from xentjax.records import record, static
 from xentjax.statistics import About, Center, weighted_mean
@@ -71,7 +72,7 @@ class Empirical:
 
         def replace(leaf: Array) -> Array:
             leaf = jnp.asarray(leaf)
-            return jnp.where(removed.reshape((-1,) + (1,) * (leaf.ndim - 1)), leaf[first][None], leaf)
+            return select(removed.reshape((-1,) + (1,) * (leaf.ndim - 1)), leaf[first][None], leaf)
 
         return Empirical(jax.tree.map(replace, self.data), self.weights, self.drawn)
 
@@ -148,7 +149,7 @@ class Empirical:
             points = jax.tree.map(lambda a: slice_at(start, a), self.data)
             own = jnp.ones(block) if weights is None else slice_at(start, weights)
             new = start + jnp.arange(block) >= index * block
-            terms, kept = f(points, jnp.where(new, own, 0.0))
+            terms, kept = f(points, select(new, own, 0.0))
             return _compensated(carry, terms), kept
 
         def joined(kept: Array) -> Array:
@@ -186,7 +187,7 @@ def extremes(source: Any) -> tuple[Array, Array]:
         return source.ends()
     x = as_float(source.data)
     counts = jnp.ones_like(x, bool) if source.weights is None else source.weights > 0
-    return jnp.min(jnp.where(counts, x, jnp.inf)), jnp.max(jnp.where(counts, x, -jnp.inf))
+    return jnp.min(select(counts, x, jnp.inf)), jnp.max(select(counts, x, -jnp.inf))
 
 
 def _lists_to_arrays(tree: Any) -> Any:
@@ -253,8 +254,8 @@ def _compensated(carry: tuple, terms: Any) -> tuple:
 
     def add(total: Array, lost: Array, term: Array) -> tuple[Array, Array]:
         new = total + term
-        error = jnp.where(jnp.abs(total) >= jnp.abs(term), (total - new) + term, (term - new) + total)
-        return new, lost + jnp.where(jnp.isfinite(new), error, 0.0)
+        error = select(jnp.abs(total) >= jnp.abs(term), (total - new) + term, (term - new) + total)
+        return new, lost + select(jnp.isfinite(new), error, 0.0)
 
     pairs = jax.tree.map(add, *carry, terms)
     return tuple(jax.tree.transpose(jax.tree.structure(terms), jax.tree.structure((0, 0)), pairs))

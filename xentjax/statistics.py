@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float, expm1_minus, linear_minus_log
+from xentjax._select import select
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def weighted_mean(values: Array, weights: Any) -> Array:
         return jnp.mean(values, axis=0)
     weights = jnp.asarray(weights, values.dtype).reshape((-1,) + (1,) * (values.ndim - 1))
     # a point of weight 0 is removed, even where the value is infinite
-    weighted = jnp.where(weights == 0, 0.0, weights * values)
+    weighted = select(weights == 0, 0.0, weights * values)
     return jnp.sum(weighted, axis=0) / jnp.sum(weights)
 
 
@@ -126,7 +127,7 @@ def _covariance(x: Array, weights: Any, m: Array) -> Array:
     shift = weighted_mean(residuals, weights)
     shares = jnp.full(len(residuals), 1 / len(residuals), m.dtype) if weights is None else weights / jnp.sum(weights)
     # removed points (weight 0) may hold anything
-    kept = residuals if weights is None else jnp.where(weights[:, None] == 0, 0.0, residuals)
+    kept = residuals if weights is None else select(weights[:, None] == 0, 0.0, residuals)
     return (kept * shares.astype(m.dtype)[:, None]).T @ kept - jnp.outer(shift, shift)
 
 
@@ -141,13 +142,13 @@ def _squared_distance(y: Array, m: Array) -> Array:
 
 def _softplus_gap(y: Array, m: Array) -> Array:
     # log((1 + exp(y)) / (1 + exp(m))) = log(1 + s expm1(y − m)), s = sigmoid(m); from the side where s is small
-    y, m = jnp.where(m > 0, -y, y), jnp.where(m > 0, -m, m)
+    y, m = select(m > 0, -y, y), select(m > 0, -m, m)
     step, share = y - m, jax.nn.sigmoid(m)
     near = step < 1
-    rise = share * jnp.expm1(jnp.where(near, step, 0.0))
-    close = share * expm1_minus(jnp.where(near, step, 0.0)) - linear_minus_log(rise, 1 + rise)
+    rise = share * jnp.expm1(select(near, step, 0.0))
+    close = share * expm1_minus(select(near, step, 0.0)) - linear_minus_log(rise, 1 + rise)
     far = jax.nn.softplus(y) - jax.nn.softplus(m) - share * step
-    return jnp.where(near, close, far)
+    return select(near, close, far)
 
 
 def logit_of(x: Any) -> Array:
@@ -180,7 +181,7 @@ def distance(loc: Array) -> Spread:
     def gap(y: Array, m: Array) -> Array:
         # |y − loc| − |m − loc| − sign(m − loc)(y − m): 0 unless loc lies between y and m
         across = (y - loc) * (m - loc) < 0
-        return jnp.where(across, 2 * jnp.abs(y - loc), 0.0)
+        return select(across, 2 * jnp.abs(y - loc), 0.0)
 
     def average(x: Array, weights: Any, m: Array) -> Array:
         y = as_float(x)
@@ -210,7 +211,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 @jax.custom_jvp
 def _subgradient(y: Array, shares: Array, loc: Array) -> Array:
     net = jnp.sum(shares * jnp.sign(loc - y))
-    tied = jnp.sum(jnp.where(y == loc, shares, 0.0))
+    tied = jnp.sum(select(y == loc, shares, 0.0))
     # the sums round: what is below their rounding is no slope
     slack = tied + 4 * jnp.finfo(y.dtype).eps
     return jnp.sign(net) * jnp.maximum(jnp.abs(net) - slack, 0.0)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,13 +118,13 @@ def _covariance_free(x: Array) -> Array:
     rows, columns = jnp.tril_indices(x.shape[-1])
     entries = factor[..., rows, columns]
     diagonal = rows == columns
-    return jnp.where(diagonal, jnp.log(jnp.where(diagonal, entries, 1.0)), entries)
+    return select(diagonal, jnp.log(select(diagonal, entries, 1.0)), entries)
 
 
 def _covariance_constrain(u: Array) -> Array:
     size = round(((8 * u.shape[-1] + 1) ** 0.5 - 1) / 2)
     rows, columns = jnp.tril_indices(size)
-    entries = jnp.where(rows == columns, jnp.exp(jnp.where(rows == columns, u, 0.0)), u)
+    entries = select(rows == columns, jnp.exp(select(rows == columns, u, 0.0)), u)
     factor = jnp.zeros((*u.shape[:-1], size, size), u.dtype).at[..., rows, columns].set(entries)
     return factor @ jnp.swapaxes(factor, -1, -2)
 
@@ -266,7 +267,7 @@ def numbers_between(low: float, high: float) -> Support:
 
     def constrain(u: Array) -> Array:
         # from the nearer end, so that neither end loses digits
-        return jnp.where(u < 0, low + (high - low) * jax.nn.sigmoid(u), high - (high - low) * jax.nn.sigmoid(-u))
+        return select(u < 0, low + (high - low) * jax.nn.sigmoid(u), high - (high - low) * jax.nn.sigmoid(-u))
 
     middle = low + (high - low) / 2
     return Support(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
 from xentjax.admission import admit
 from xentjax.estimation import fit
 from xentjax.models import Mixture
@@ -94,7 +95,7 @@ def _climb(made_for: Any, values: Any, source: Empirical, max_steps: Any) -> Mix
         mixture, before, _, steps = state
         better, value = em_step(mixture, source)
         # data that no fit can use are left to the last one, which says so
-        better = jax.tree.map(lambda new, old: jnp.where(jnp.isfinite(value), new, old), better, mixture)
+        better = jax.tree.map(lambda new, old: select(jnp.isfinite(value), new, old), better, mixture)
         # the value is that of the mixture before: the gain is known one step late
         return better, value, before - value, steps + 1
 
@@ -115,7 +116,7 @@ def em_step(mixture: Mixture, source: Empirical) -> tuple[Mixture, Array]:
     def refitted(component: Any, weights: Array) -> Any:
         found = fit(component, Empirical(source.data, weights, source.drawn), max_steps=EVALUATIONS).model
         # one that no point is left for keeps its parameters
-        return jax.tree.map(lambda new, old: jnp.where(jnp.isfinite(new), new, old), found, component)
+        return jax.tree.map(lambda new, old: select(jnp.isfinite(new), new, old), found, component)
 
     if isinstance(mixture.components, tuple):
         components: Any = tuple(map(refitted, mixture.components, own.T))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float, expm1_minus, linear_minus_log, quotient, relative_entropy_term
+from xentjax._select import select
 from xentjax.cumulants import cumulant
 from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
@@ -81,21 +82,21 @@ class AsymmetricLaplace(Family):
     def _distance(self, point: Array) -> Array:
         """E|x − c| − |mean − c|: twice the mean excess over c on the side away from loc."""
         (below, above), u = self._rates, point - self.loc
-        excess = 2 * jnp.where(
+        excess = 2 * select(
             u < 0,
             self.level / below * jnp.exp(below * jnp.minimum(u, 0.0)),
             (1 - self.level) / above * jnp.exp(-above * jnp.maximum(u, 0.0)),
         )
         # the mean may lie on that side too
-        beyond = jnp.where(u < 0, point - self.mean, self.mean - point)
+        beyond = select(u < 0, point - self.mean, self.mean - point)
         return jnp.maximum(excess - 2 * jnp.maximum(beyond, 0.0), 0.0)
 
     def _cumulant(self, t: Array) -> Array:
         # of the difference of two exponential variables
         below, above = self._rates
         finite = (t < above) & (t > -below)
-        up, down = jnp.where(finite, -t / above, 0.0), jnp.where(finite, t / below, 0.0)
-        return jnp.where(finite, linear_minus_log(up, 1 + up) + linear_minus_log(down, 1 + down), jnp.inf)
+        up, down = select(finite, -t / above, 0.0), select(finite, t / below, 0.0)
+        return select(finite, linear_minus_log(up, 1 + up) + linear_minus_log(down, 1 + down), jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -129,13 +130,13 @@ class AsymmetricLaplace(Family):
         (below, above), u = self._rates, x - self.loc
         left = jnp.log(self.level) + below * jnp.minimum(u, 0.0)
         right = jnp.log1p(-self.level) - above * jnp.maximum(u, 0.0)
-        return jnp.where(u < 0, left, jnp.log1p(-jnp.exp(right))), jnp.where(u < 0, jnp.log1p(-jnp.exp(left)), right)
+        return select(u < 0, left, jnp.log1p(-jnp.exp(right))), select(u < 0, jnp.log1p(-jnp.exp(left)), right)
 
     def inverse(self, probability: Array) -> Array:
         (below, above), lower = self._rates, probability < self.level
-        left = jnp.log(jnp.where(lower, probability / self.level, 1.0)) / below
-        right = -jnp.log(jnp.where(lower, 1.0, (1 - probability) / (1 - self.level))) / above
-        return self.loc + jnp.where(lower, left, right)
+        left = jnp.log(select(lower, probability / self.level, 1.0)) / below
+        right = -jnp.log(select(lower, 1.0, (1 - probability) / (1 - self.level))) / above
+        return self.loc + select(lower, left, right)
 
     def kl_to(self, q: "AsymmetricLaplace") -> Array:
         """KL(self‖q), in nats, without cancellation."""
@@ -148,7 +149,7 @@ class AsymmetricLaplace(Family):
         # the other loc lies below or above, where it cuts into one side
         distance = self.loc - q.loc
         rates = jnp.stack(self._rates)
-        rate, share, slope = (jnp.where(distance > 0, v[0], v[1]) for v in (rates, shares, levels))
+        rate, share, slope = (select(distance > 0, v[0], v[1]) for v in (rates, shares, levels))
         size = jnp.abs(distance)
         moved = (slope - share) * size + share / rate * expm1_minus(-rate * size)
         return jnp.sum(apart, 0) + moved / q.scale
@@ -196,7 +197,7 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 @jax.custom_jvp
 def _subgradient(y: Array, shares: Array, loc: Array, tilt: Array) -> Array:
     net = jnp.sum(shares * (jnp.sign(loc - y) - tilt))
-    tied = jnp.sum(jnp.where(y == loc, shares, 0.0))
+    tied = jnp.sum(select(y == loc, shares, 0.0))
     # the sums round: what is below their rounding is no slope
     return jnp.sign(net) * jnp.maximum(jnp.abs(net) - tied - 4 * jnp.finfo(y.dtype).eps, 0.0)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float, expm1_minus, linear_minus_log, relative_entropy_term, xlog1py, xlogy
+from xentjax._select import select
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, unit_interval
@@ -42,7 +43,7 @@ class Bernoulli(Family):
     def log_prob_from_logit(logit: Array, x: Array) -> Array:
         """`log_prob` at probs = sigmoid(logit), also where that is 0 or 1 to rounding."""
         within = BINARY.contains(x)
-        sign = jnp.where(as_float(x) == 0, 1.0, -1.0)
+        sign = select(as_float(x) == 0, 1.0, -1.0)
         return within_support(within, x, -jax.nn.softplus(sign * logit))
 
     def expectations(self) -> dict:
@@ -55,7 +56,7 @@ class Bernoulli(Family):
     def start(cls, source: Any) -> Self:
         # the mean is exact; at an end of the interval there is no maximum, and the climb starts a little inside
         mean = source.expect(identity)
-        return cls(jnp.where((mean > 0) & (mean < 1), mean, 0.999 * mean + 0.0005))
+        return cls(select((mean > 0) & (mean < 1), mean, 0.999 * mean + 0.0005))
 
     @property
     def mean(self) -> Array:
@@ -79,18 +80,18 @@ class Bernoulli(Family):
 def bernoulli_kl(p: Array, q: Array) -> Array:
     """KL of two probabilities; the complements enter by the exact difference p − q."""
     present = p < 1
-    rest = jnp.where(present, 1 - p, 1.0)
-    complement = jnp.where(present, rest * linear_minus_log((p - q) / rest, (1 - q) / rest), 1 - q)
+    rest = select(present, 1 - p, 1.0)
+    complement = select(present, rest * linear_minus_log((p - q) / rest, (1 - q) / rest), 1 - q)
     return relative_entropy_term(p, q) + complement
 
 
 def bernoulli_cumulant(p: Array, t: Array) -> Array:
     """log(1 + p (exp(t) − 1)) − p t, by the rarer of the two outcomes."""
     rare = p < 0.5
-    p, t = jnp.where(rare, p, 1 - p), jnp.where(rare, t, -t)
+    p, t = select(rare, p, 1 - p), select(rare, t, -t)
     # where p exp(t) > 1 it is a plain sum, without the exponential, which leaves the range of floats
     far = t > -jnp.log(p)
-    near = jnp.where(far, 0.0, t)
+    near = select(far, 0.0, t)
     rise = p * jnp.expm1(near)
     close = p * expm1_minus(near) - linear_minus_log(rise, 1 + rise)
-    return jnp.where(far, (1 - p) * t + jnp.log(p + (1 - p) * jnp.exp(-jnp.where(far, t, 0.0))), close)
+    return select(far, (1 - p) * t + jnp.log(p + (1 - p) * jnp.exp(-select(far, t, 0.0))), close)

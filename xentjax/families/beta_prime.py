@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._gamma import digamma, digamma_gap, digamma_gap_drop, log_gamma_gap, trigamma
 from xentjax._numerics import relative_entropy_term
+from xentjax._select import select
 from xentjax._tails import log_beta_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.beta import Beta
@@ -78,14 +79,14 @@ class BetaPrime(Family):
     @property
     def mean(self) -> Array:
         finite = self.beta > 1
-        return jnp.where(finite, self.alpha / jnp.where(finite, self.beta - 1, 1.0), jnp.inf)
+        return select(finite, self.alpha / select(finite, self.beta - 1, 1.0), jnp.inf)
 
     @property
     def variance(self) -> Array:
         finite = self.beta > 2
-        safe = jnp.where(finite, self.beta, 3.0)
+        safe = select(finite, self.beta, 3.0)
         value = self.alpha / (safe - 1) * ((self.alpha + safe - 1) / (safe - 1)) / (safe - 2)
-        return jnp.where(finite, value, jnp.inf)
+        return select(finite, value, jnp.inf)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         above, below = (

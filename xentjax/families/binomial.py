@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._gamma import log_factorial_gap
 from xentjax._numerics import as_float, relative_entropy_term
+from xentjax._select import select
 from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant, log_gamma_of_difference, log_gamma_plus_one
 from xentjax.families.bernoulli import bernoulli_cumulant, bernoulli_kl
@@ -62,7 +63,7 @@ class Binomial(Family):
         """`log_prob` at probs = sigmoid(logit), also where that is 1 to rounding."""
         x, n = as_float(x), as_float(self.total_count)
         within = COUNTS.contains(x) & (x <= n)
-        safe = jnp.where(within, x, 0.0)
+        safe = select(within, x, 0.0)
         return within_support(within, x, self._log_prob_of(jax.nn.sigmoid(logit), jax.nn.sigmoid(-logit), safe))
 
     def expectations(self) -> dict:
@@ -90,4 +91,4 @@ class Binomial(Family):
         """KL(self‖q), in nats, without cancellation when the numbers of trials are equal."""
         same = self.total_count * bernoulli_kl(jnp.asarray(self.probs), jnp.asarray(q.probs))
         cross, own = (-m.log_prob_of(*summarize(self, m.statistics)) for m in (q, self))
-        return jnp.where(self.total_count == q.total_count, same, cross - own)
+        return select(self.total_count == q.total_count, same, cross - own)

@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._gamma import digamma, log_gamma_rise, trigamma
 from xentjax._numerics import EULER_GAMMA, as_float, log1mexp
+from xentjax._select import select
 from xentjax.cumulants import log_cumulant
 from xentjax.families.exponential import positive_exponential
 from xentjax.families.family import Family, within_support
@@ -47,7 +48,7 @@ class BurrXII(Family):
         x = as_float(x)
         within = self.support.contains(x)
         c, d = jnp.asarray(self.concentration1), jnp.asarray(self.concentration2)
-        return within_support(within, x, burr_log_prob(c, d, self.scale, jnp.where(within, x, self.interior)))
+        return within_support(within, x, burr_log_prob(c, d, self.scale, select(within, x, self.interior)))
 
     def expectations(self) -> dict:
         return burr_expectations(*map(jnp.asarray, (self.concentration1, self.concentration2, self.scale)))
@@ -107,20 +108,20 @@ def burr_expectations(c: Array, d: Array, scale: Array) -> dict:
     def powers(k: Array) -> Array:
         step = k / c
         finite = (step > -1) & (step < d)
-        step = jnp.where(finite, step, 0.0)
+        step = select(finite, step, 0.0)
         starts = jnp.stack([jnp.ones_like(step), jnp.broadcast_to(d, step.shape)])
         first, second = log_gamma_rise(starts, jnp.stack([step, -step]))  # compiled once for both
-        return jnp.where(finite, first + second, jnp.inf)
+        return select(finite, first + second, jnp.inf)
 
     center = jnp.log(scale) - (EULER_GAMMA + digamma(d)) / c
     first, second = powers(jnp.asarray([1.0, 2.0], c.dtype))
     mean = jnp.exp(center + first)
     finite = jnp.isfinite(second)
-    variance = jnp.exp(2 * (center + jnp.where(finite, first, 0.0)))
-    variance = variance * jnp.expm1(jnp.where(finite, second - 2 * jnp.where(finite, first, 0.0), 0.0))
+    variance = jnp.exp(2 * (center + select(finite, first, 0.0)))
+    variance = variance * jnp.expm1(select(finite, second - 2 * select(finite, first, 0.0), 0.0))
     return {
         identity: mean,
-        square: jnp.where(finite, variance, jnp.inf),
+        square: select(finite, variance, jnp.inf),
         minus_log: first,
         log: center,
         log_square: (jnp.pi**2 / 6 + trigamma(d)) / (c * c),

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
 from xentjax._softmax import (
     label_cross_entropy,
     softmax_cross_entropy,
@@ -67,7 +68,7 @@ class Categorical(Family):
 
     def log_prob(self, x: Any) -> Array:
         within = self.support.contains(x)
-        index, logits = jnp.where(within, x, 0).astype(int), jnp.asarray(self.logits)
+        index, logits = select(within, x, 0).astype(int), jnp.asarray(self.logits)
         return within_support(within, x, -label_cross_entropy(logits, index))
 
     def log_prob_of(self, frequencies: Array) -> Array:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float, quotient
+from xentjax._select import select
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.families.laplace import sample_quantile
@@ -41,12 +42,12 @@ class Cauchy(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
+        z = quotient(select(within, x, 0.0) - self.loc, self.scale)
         # z² may overflow: 1 + z² = z² (1 + 1 / z²)
         far = jnp.abs(z) > 1
-        near, large = jnp.where(far, 0.0, z), jnp.abs(jnp.where(far, z, 1.0))
+        near, large = select(far, 0.0, z), jnp.abs(select(far, z, 1.0))
         beyond = 2 * jnp.log(large) + jnp.log1p((1 / large) ** 2)
-        log_square = jnp.where(far, beyond, jnp.log1p(near * near))
+        log_square = select(far, beyond, jnp.log1p(near * near))
         return within_support(within, x, -math.log(math.pi) - jnp.log(self.scale) - log_square)
 
     def expectations(self) -> dict:
@@ -85,18 +86,18 @@ class Cauchy(Family):
     def tails(self, x: Array) -> tuple[Array, Array]:
         z = (x - self.loc) / self.scale
         lower = z < 0
-        size = jnp.where(lower, -z, z)
+        size = select(lower, -z, z)
         # the arctangent of 1 / z, whose derivative would form z²
         distant = size > 1e9
-        angle = jnp.log(jnp.arctan2(jnp.ones_like(z), jnp.where(distant, 1.0, size)))
-        far = jnp.where(distant, -jnp.log(jnp.where(distant, size, 1.0)), angle) - math.log(math.pi)
+        angle = jnp.log(jnp.arctan2(jnp.ones_like(z), select(distant, 1.0, size)))
+        far = select(distant, -jnp.log(select(distant, size, 1.0)), angle) - math.log(math.pi)
         near = jnp.log1p(-jnp.exp(far))
-        return jnp.where(lower, far, near), jnp.where(lower, near, far)
+        return select(lower, far, near), select(lower, near, far)
 
     def inverse(self, probability: Array) -> Array:
         lower = probability < 0.5
-        distance = 1 / jnp.tan(jnp.pi * jnp.where(lower, probability, 1 - probability))
-        return self.loc + self.scale * jnp.where(lower, -distance, distance)
+        distance = 1 / jnp.tan(jnp.pi * select(lower, probability, 1 - probability))
+        return self.loc + self.scale * select(lower, -distance, distance)
 
     def kl_to(self, q: "Cauchy") -> Array:
         """KL(self‖q), in nats, without cancellation."""
@@ -109,4 +110,4 @@ class Cauchy(Family):
 
 def infinite_cumulant(t: Array) -> Array:
     """The cumulant function of tails heavier than any exponential."""
-    return jnp.where(t == 0, 0.0, jnp.inf)
+    return select(t == 0, 0.0, jnp.inf)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import expm1_ratio, log1mexp, log1p_over
+from xentjax._select import select
 from xentjax._tilted import log_mean_exp, log_mean_exp_bregman, tilted_mean, tilted_variance
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family
@@ -42,8 +43,8 @@ class ContinuousBernoulli(Family):
         # from the end where the density is largest
         t = self._tilt()
         low = t < 0
-        size = jnp.where(low, t, -t)
-        return size * jnp.where(low, x, 1 - x) - log_mean_exp(size)
+        size = select(low, t, -t)
+        return size * select(low, x, 1 - x) - log_mean_exp(size)
 
     def _tilt(self) -> Array:
         return logit_of(jnp.asarray(self.probs))
@@ -51,10 +52,10 @@ class ContinuousBernoulli(Family):
     def expectations(self) -> dict:
         t, mean = self._tilt(), self.mean
         low = t < 0
-        size = jnp.where(low, t, -t)
+        size = select(low, t, -t)
 
         def log_prob(log_x: Array, log_rest: Array) -> Array:
-            return size * jnp.exp(jnp.where(low, log_x, log_rest)) - log_mean_exp(size)
+            return size * jnp.exp(select(low, log_x, log_rest)) - log_mean_exp(size)
 
         return {
             **by_nodes(log_prob, jnp.log(mean), jnp.log(tilted_mean(-t)), *self.coordinate()),
@@ -89,31 +90,31 @@ class ContinuousBernoulli(Family):
         below = jnp.log(x) + log_mean_exp(t * x) - norm[0]
         above = jnp.log1p(-x) + log_mean_exp(-t * (1 - x)) - norm[1]
         lower = below < above
-        other = log1mexp(jnp.where(lower, below, above))
-        return jnp.where(lower, below, other), jnp.where(lower, other, above)
+        other = log1mexp(select(lower, below, above))
+        return select(lower, below, other), select(lower, other, above)
 
     def inverse(self, probability: Array) -> Array:
         t = self._tilt()
         low = t < 0
-        size, p, rest = jnp.where(low, t, -t), probability, 1 - probability
-        p, rest = jnp.where(low, p, rest), jnp.where(low, rest, p)
+        size, p, rest = select(low, t, -t), probability, 1 - probability
+        p, rest = select(low, p, rest), select(low, rest, p)
         # log(1 + p (exp(t) − 1)) / t, by the sum of two positive terms where it is far below 1
         rise = p * jnp.expm1(size)
         near = rise > -0.5
-        close = p * expm1_ratio(size) * log1p_over(jnp.where(near, rise, 0.0))
-        value = jnp.where(near, close, jnp.log(rest + p * jnp.exp(size)) / jnp.where(near, -1.0, size))
-        return jnp.where(low, value, 1 - value)
+        close = p * expm1_ratio(size) * log1p_over(select(near, rise, 0.0))
+        value = select(near, close, jnp.log(rest + p * jnp.exp(size)) / select(near, -1.0, size))
+        return select(low, value, 1 - value)
 
     def kl_to(self, q: "ContinuousBernoulli") -> Array:
         """KL(self‖q), in nats, without cancellation."""
         p, q_probs = jnp.asarray(self.probs), jnp.asarray(q.probs)
         rise = q_probs - p
         up = rise >= 0
-        least, greatest = jnp.where(up, p, q_probs), jnp.where(up, q_probs, p)
-        size = jnp.where(up, rise, -rise)
+        least, greatest = select(up, p, q_probs), select(up, q_probs, p)
+        size = select(up, rise, -rise)
         # the difference of the logits, from the exact difference of the probabilities
         step = jnp.log1p(size / least) + jnp.log1p(size / (1 - greatest))
-        return log_mean_exp_bregman(self._tilt(), jnp.where(up, step, -step))
+        return log_mean_exp_bregman(self._tilt(), select(up, step, -step))
 
     def coordinate(self) -> tuple[Array, Array]:
         t = self._tilt()

@@ -10,6 +10,7 @@ from jax import Array
 from xentjax._gamma import log_factorial_gap
 from xentjax._nodes import cut_depth
 from xentjax._numerics import expm1_minus, log_ratio, relative_entropy_term
+from xentjax._select import select
 from xentjax.cumulants import cumulant, log_gamma_plus_one
 from xentjax.families.family import Family
 from xentjax.families.whole_numbers import NUM_TERMS, log_sum, whole_numbers
@@ -79,24 +80,24 @@ class ConwayMaxwellPoisson(Family):
         t, mean, rate, dispersion = jnp.asarray(t), self.mean, jnp.asarray(self.rate), jnp.asarray(self.dispersion)
         k, probs = self._points()
         near = jnp.abs(t) * jnp.sqrt(self.variance) < 0.5
-        exponent = jnp.where(near, t, 0.0)[..., None] * (k - mean).reshape((1,) * t.ndim + (-1,))
+        exponent = select(near, t, 0.0)[..., None] * (k - mean).reshape((1,) * t.ndim + (-1,))
         close = jnp.log1p(jnp.sum(probs * expm1_minus(exponent), -1))
 
         def far(t: Array) -> Array:
             # the terms that matter are those of the distribution with rate · exp(t / dispersion)
             moved = rate * jnp.exp(t / dispersion)
             finite = jnp.isfinite(moved)
-            reach = ConwayMaxwellPoisson(moved, dispersion)._reach(jnp.where(finite, moved, rate))
+            reach = ConwayMaxwellPoisson(moved, dispersion)._reach(select(finite, moved, rate))
             tilted = log_sum(lambda k: self._log_kernel(k) + t * (k - mean), *reach)
-            return jnp.where(finite, tilted - self._log_norm(), jnp.inf)
+            return select(finite, tilted - self._log_norm(), jnp.inf)
 
-        return jnp.where(near, close, jax.vmap(far)(jnp.where(near, 0.0, t).reshape(-1)).reshape(t.shape))
+        return select(near, close, jax.vmap(far)(select(near, 0.0, t).reshape(-1)).reshape(t.shape))
 
     @classmethod
     def start(cls, source: Any) -> Self:
         mean, variance = summarize(source, (identity, square))
         # data that are all 0 have no maximum inside
-        mean = jnp.where(mean > 0, mean, 1e-3)
+        mean = select(mean > 0, mean, 1e-3)
         return cls(mean, jnp.clip(mean / variance, 0.05, 20.0))
 
     @property
@@ -144,6 +145,6 @@ class ConwayMaxwellPoisson(Family):
         e = e - jnp.sum(probs * e)  # whose mean is only as small as the mean's rounding
         fine = last - first < jnp.maximum(NUM_TERMS - 1.0, 4 * (own_reach[1] - own_reach[0]))
         near = fine & (jnp.max(e) < 50)
-        close = jnp.log1p(jnp.sum(probs * expm1_minus(jnp.where(near, e, 0.0))))
+        close = jnp.log1p(jnp.sum(probs * expm1_minus(select(near, e, 0.0))))
         cross, entropy = (-m.log_prob_of(*summarize(self, m.statistics)) for m in (q, self))
-        return jnp.where(near, close, cross - entropy)
+        return select(near, close, cross - entropy)

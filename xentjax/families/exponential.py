@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import EULER_GAMMA, expm1_minus, linear_minus_log, log1mexp
+from xentjax._select import select
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma import gamma_cumulant
@@ -72,8 +73,8 @@ class Exponential(Family):
     def _distance(self, point: Array) -> Array:
         # of a point c > 0: E|x − c| − |mean − c| = 2 mean exp(−c / mean), less 2 (mean − c) below the mean
         mean = self.mean
-        c = jnp.where(point > 0, point, mean) / mean
-        return jnp.where(point > 0, 2 * mean * jnp.where(c < 1, expm1_minus(-c), jnp.exp(-c)), 0.0)
+        c = select(point > 0, point, mean) / mean
+        return select(point > 0, 2 * mean * select(c < 1, expm1_minus(-c), jnp.exp(-c)), 0.0)
 
     def _cumulant(self, t: Array) -> Array:
         return gamma_cumulant(jnp.ones_like(self.mean), jnp.asarray(self.rate), t)

@@ -11,6 +11,7 @@ from jax import Array
 
 from xentjax import _nodes
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.families.inversion import invert, invert_counts
 from xentjax.parameters import named_leaves
 from xentjax.records import record
@@ -38,7 +39,7 @@ class Family:
         # a value outside is replaced before the formula sees it, so that no derivative turns into NaN
         x = as_float(x)
         within = self.contains(x)
-        safe = jnp.where(within if self.support.ndim == 0 else within[..., None], x, self.interior)
+        safe = select(within if self.support.ndim == 0 else within[..., None], x, self.interior)
         center, *spreads = self.statistics
         return within_support(within, x, self.log_prob_of(center(safe), *(0.0 for _ in spreads)))
 
@@ -89,9 +90,9 @@ class Family:
         probability = as_float(probability)
         within = (probability > 0) & (probability < 1)
         low, high = self.ends()
-        value = self.inverse(jnp.where(within, probability, 0.5))
-        end = jnp.where(probability == 0, low, jnp.where(probability == 1, high, jnp.nan))
-        return jnp.where(within, value, end.astype(value.dtype))
+        value = self.inverse(select(within, probability, 0.5))
+        end = select(probability == 0, low, select(probability == 1, high, jnp.nan))
+        return select(within, value, end.astype(value.dtype))
 
     def inverse(self, probability: Array) -> Array:
         """The quantile of a probability strictly between 0 and 1; by default a root of `tails`."""
@@ -187,7 +188,7 @@ def _rule_on_the_line(p: Family, num_points: int) -> tuple[Array, Array]:
     # far out the factors leave the range of floats (0 times inf): there is no probability there, and a point that
     # derivatives of any f can bear takes the place
     there = mass > 0
-    return jnp.where(there, points, p.constrain(p.coordinate()[0])), jnp.where(there, mass, 0.0)
+    return select(there, points, p.constrain(p.coordinate()[0])), select(there, mass, 0.0)
 
 
 @_rule_on_the_line.defjvp
@@ -196,18 +197,18 @@ def _(num_points: int, primals: tuple, tangents: tuple) -> tuple:
     # what is out of range, or has derivatives that are, is replaced before it is differentiated; it weighs nothing
     there = found[1] > jnp.finfo(found[1].dtype).tiny ** (2 / 3)
     _, (moved, grown) = jax.jvp(lambda p: _points_and_mass(p, num_points, there), primals, tangents)
-    return found, (moved, jnp.where(there, grown, 0.0))
+    return found, (moved, select(there, grown, 0.0))
 
 
 def _points_and_mass(p: Family, num_points: int, there: Array | None) -> tuple[Array, Array]:
     """Points along the coordinate of p and their probability; the points that are not `there` at its middle."""
     loc, scale = p.coordinate()
     nodes, weights = _nodes.real_line(num_points, jnp.result_type(loc))
-    coordinates = loc + scale * (nodes if there is None else jnp.where(there, nodes, 0.0))
+    coordinates = loc + scale * (nodes if there is None else select(there, nodes, 0.0))
     points, slopes = jax.vmap(jax.value_and_grad(p.constrain))(coordinates)
     density = jnp.exp(jax.vmap(p.log_prob)(points))
     mass = density * slopes * scale * weights
-    return points, jnp.where(density > 0, mass, 0.0)
+    return points, select(density > 0, mass, 0.0)
 
 
 # tails, inversions and rejections are made of loops, which JAX compiles again at each call outside jit
@@ -218,15 +219,15 @@ def tail(p: Any, x: Any, side: int) -> Array:
     # at and past the ends the tails are known, and their formulas must not see them
     below = x < low if p.support.discrete else x <= low
     within = ~below & (x < high) & jnp.isfinite(x)
-    safe = jnp.where(within, jnp.floor(x) if p.support.discrete else x, p.interior)
+    safe = select(within, jnp.floor(x) if p.support.discrete else x, p.interior)
     certain = below if side else ~below
-    return within_support(within | ~jnp.isnan(x), x, jnp.where(within, p.tails(safe)[side], _log_of(certain)))
+    return within_support(within | ~jnp.isnan(x), x, select(within, p.tails(safe)[side], _log_of(certain)))
 
 
 def within_support(within: Array, x: Any, value: Array) -> Array:
     """The value inside the support; outside −inf, and NaN where the point is NaN."""
     missing = jnp.any(jnp.isnan(as_float(x)).reshape(*jnp.shape(within), -1), -1)
-    return jnp.where(within, value, jnp.where(missing, jnp.nan, -jnp.inf))
+    return select(within, value, select(missing, jnp.nan, -jnp.inf))
 
 
 def distance_from(point: Array, mean: Any, tails: Callable[[Array], tuple[tuple, tuple]]) -> Array:
@@ -235,15 +236,15 @@ def distance_from(point: Array, mean: Any, tails: Callable[[Array], tuple[tuple,
     `tails` gives log P(x < c) and log P(x > c), and the same under the density weighted by x / mean.
     """
     within = point > 0
-    c = jnp.where(within, point, mean)
+    c = select(within, point, mean)
     own, weighted = tails(c)
     below = c * jnp.exp(own[0]) - mean * jnp.exp(weighted[0])
     above = mean * jnp.exp(weighted[1]) - c * jnp.exp(own[1])
-    return jnp.where(within, 2 * jnp.maximum(jnp.where(c < mean, below, above), 0.0), 0.0)
+    return select(within, 2 * jnp.maximum(select(c < mean, below, above), 0.0), 0.0)
 
 
 def _log_of(certain: Array) -> Array:
-    return jnp.where(certain, 0.0, -jnp.inf)
+    return select(certain, 0.0, -jnp.inf)
 
 
 def show(value: Any) -> str:
@@ -263,6 +264,6 @@ def _whole_numbers(p: Family, num_points: int) -> tuple[Array, Array]:
     else:
         low = jnp.asarray(p.ends()[0], jnp.result_type(p.mean))  # type: ignore[attr-defined]
         # a distribution without a mean has most of its probability at its low end
-        first = jnp.maximum(jnp.floor(jnp.where(jnp.isfinite(p.mean), p.mean - num_points / 2, low)), low)  # type: ignore[attr-defined]
+        first = jnp.maximum(jnp.floor(select(jnp.isfinite(p.mean), p.mean - num_points / 2, low)), low)  # type: ignore[attr-defined]
         points = first + jnp.arange(num_points, dtype=jnp.result_type(first))
     return points, jnp.exp(jax.vmap(p.log_prob)(points))

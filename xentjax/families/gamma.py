@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._gamma import digamma, digamma_gap, log_gamma_bregman, log_gamma_gap, trigamma
 from xentjax._numerics import linear_minus_log, relative_entropy_term
+from xentjax._select import select
 from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family, distance_from
@@ -98,5 +99,5 @@ def gamma_cumulant(a: Array, rate: Array, t: Array) -> Array:
     """−a log(1 − s) − a s with s = t / rate; +inf for s ≥ 1."""
     s = t / rate
     finite = s < 1
-    safe = jnp.where(finite, s, 0.0)
-    return jnp.where(finite, a * linear_minus_log(-safe, 1 - safe), jnp.inf)
+    safe = select(finite, s, 0.0)
+    return select(finite, a * linear_minus_log(-safe, 1 - safe), jnp.inf)

@@ -10,6 +10,7 @@ from jax import Array
 
 from xentjax._gamma import digamma, log_gamma_gap, trigamma
 from xentjax._numerics import EULER_GAMMA, expm1_minus, log1mexp, log_ratio
+from xentjax._select import select
 from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import log_cumulant, log_gamma_cumulant
 from xentjax.families.family import Family, distance_from
@@ -57,8 +58,8 @@ class GammaPower(Family):
     def variance(self) -> Array:
         first, second = self._log_cumulant(1.0), self._log_cumulant(2.0)
         finite = jnp.isfinite(second)
-        value = self.mean**2 * jnp.expm1(jnp.where(finite, second - 2 * first, 0.0))
-        return jnp.where(finite, value, jnp.inf)
+        value = self.mean**2 * jnp.expm1(select(finite, second - 2 * first, 0.0))
+        return select(finite, value, jnp.inf)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         a, scale, power = self.form()
@@ -74,9 +75,9 @@ def distance_gap(a: Array, scale: Array, power: Any, mean: Array, point: Array) 
     """E|x − c| − |mean − c| at c = point."""
     # x carries the weight x / mean to a gamma variable with a + 1 / power
     finite = a + 1 / power > 0
-    other = jnp.where(finite, a + 1 / power, 1.0)
+    other = select(finite, a + 1 / power, 1.0)
     gap = distance_from(point, mean, lambda c: (_tails(a, c / scale, power), _tails(other, c / scale, power)))
-    return jnp.where(finite, gap, jnp.inf)
+    return select(finite, gap, jnp.inf)
 
 
 def _tails(a: Array, ratio: Array, power: Any) -> tuple[Array, Array]:
@@ -85,9 +86,9 @@ def _tails(a: Array, ratio: Array, power: Any) -> tuple[Array, Array]:
     low, high = log_gamma_tails(a, jnp.maximum(level, least))
     # the power may leave the range of floats long before the tail, which is there proportional to level^a
     tiny = level < least
-    low = jnp.where(tiny, low + a * (power * jnp.log(ratio) - math.log(least)), low)
-    high = jnp.where(tiny, log1mexp(jnp.where(tiny, low, -1.0)), high)
-    return jnp.where(power > 0, low, high), jnp.where(power > 0, high, low)
+    low = select(tiny, low + a * (power * jnp.log(ratio) - math.log(least)), low)
+    high = select(tiny, log1mexp(select(tiny, low, -1.0)), high)
+    return select(power > 0, low, high), select(power > 0, high, low)
 
 
 def log_density(a: Array, power: Any, log_x: Array, excess: Array, gap: Array) -> Array:
@@ -101,14 +102,14 @@ def log_density(a: Array, power: Any, log_x: Array, excess: Array, gap: Array) -
 def log_density_of_root(a: Array, unit: Array, x: Array, variance: Array, gap: Array) -> Array:
     """The same at power 2, from unit = √(E x²) of q, the mean of x, its variance and log E x − E log x."""
     # a point has no variance, and its square may leave the range of floats
-    spread = jnp.log1p(variance / jnp.where(variance > 0, x, 1.0) ** 2)
+    spread = jnp.log1p(variance / select(variance > 0, x, 1.0) ** 2)
     excess = 2 * log_ratio(x, unit) + spread
     return unless_infinite(x, log_density(a, 2.0, jnp.log(x) - gap, excess, spread + 2 * gap))
 
 
 def unless_infinite(mean: Array, value: Array) -> Array:
     """The value, and −inf where the mean is infinite: there E log x, of log E x − E log x, cannot be read off."""
-    return jnp.where(jnp.isposinf(mean), -jnp.inf, value)
+    return select(jnp.isposinf(mean), -jnp.inf, value)
 
 
 def concentration_of(gap: Array) -> Array:
@@ -118,4 +119,4 @@ def concentration_of(gap: Array) -> Array:
 
 def inverse_digamma(value: Array) -> Array:
     """Minka's approximation to the root of ψ(a) = value."""
-    return jnp.where(value > -2.22, jnp.exp(value) + 0.5, -1 / (jnp.minimum(value, -2.22) + EULER_GAMMA))
+    return select(value > -2.22, jnp.exp(value) + 0.5, -1 / (jnp.minimum(value, -2.22) + EULER_GAMMA))

@@ -9,6 +9,7 @@ from jax import Array
 from xentjax._gamma import digamma, log_gamma, trigamma
 from xentjax._nodes import NODES, WEIGHTS
 from xentjax._numerics import EULER_GAMMA, as_float, expm1_minus, expm1_ratio, log1p_over, quotient
+from xentjax._select import select
 from xentjax.families.family import Family, within_support
 from xentjax.families.gumbel import Gumbel, gumbel_tails
 from xentjax.families.laplace import sample_quantile
@@ -49,8 +50,8 @@ class GeneralizedExtremeValue(Family):
 
     def ends(self) -> tuple[Any, Any]:
         shape = jnp.asarray(self.shape)
-        end = self.loc - self.scale / jnp.where(shape == 0, 1.0, shape)
-        return jnp.where(shape > 0, end, -jnp.inf), jnp.where(shape < 0, end, jnp.inf)
+        end = self.loc - self.scale / select(shape == 0, 1.0, shape)
+        return select(shape > 0, end, -jnp.inf), select(shape < 0, end, jnp.inf)
 
     def contains(self, x: Array) -> Array:
         # as the formula sees it; the end itself has no density
@@ -63,7 +64,7 @@ class GeneralizedExtremeValue(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.contains(x)
-        y = self._standard(jnp.where(within, x, self.loc))
+        y = self._standard(select(within, x, self.loc))
         return within_support(within, x, -(1 + self.shape) * y - jnp.exp(-y) - jnp.log(self.scale))
 
     def _standard(self, x: Array) -> Array:
@@ -86,8 +87,8 @@ class GeneralizedExtremeValue(Family):
         up, down = 2 * expm1_ratio(2 * shape), expm1_ratio(-shape)
         scale = (high - low) / (up + down)
         # among ties the quantiles are no scale
-        loc = jnp.where(high > low, low + scale * down, gumbel.loc)
-        scale = jnp.where(high > low, scale, gumbel.scale)
+        loc = select(high > low, low + scale * down, gumbel.loc)
+        scale = select(high > low, scale, gumbel.scale)
         least, greatest = extremes(source)
         above, below = jnp.maximum(greatest - loc, 0), jnp.maximum(loc - least, 0)
         starts = cls(loc, scale, jnp.clip(shape, -0.9 * scale / above, 0.9 * scale / below))
@@ -98,13 +99,13 @@ class GeneralizedExtremeValue(Family):
     def mean(self) -> Array:
         shape = jnp.asarray(self.shape)
         finite = shape < 1
-        return jnp.where(finite, self.loc + self.scale * _mean(jnp.where(finite, shape, 0.0)), jnp.inf)
+        return select(finite, self.loc + self.scale * _mean(select(finite, shape, 0.0)), jnp.inf)
 
     @property
     def variance(self) -> Array:
         shape = jnp.asarray(self.shape)
         finite = shape < 0.5
-        return jnp.where(finite, self.scale**2 * _variance(jnp.where(finite, shape, 0.0)), jnp.inf)
+        return select(finite, self.scale**2 * _variance(select(finite, shape, 0.0)), jnp.inf)
 
     def entropy(self) -> Array:
         """H(self), in nats."""
@@ -115,11 +116,11 @@ class GeneralizedExtremeValue(Family):
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         within = self.contains(x)
-        below, above = gumbel_tails(self._standard(jnp.where(within, x, self.loc)))
+        below, above = gumbel_tails(self._standard(select(within, x, self.loc)))
         # the end rounds: what is not beyond it, but has no density, is at it
         end = jnp.asarray(self.shape) > 0
-        least = jnp.where(end, -jnp.inf, 0.0), jnp.where(end, 0.0, -jnp.inf)
-        return jnp.where(within, below, least[0]), jnp.where(within, above, least[1])
+        least = select(end, -jnp.inf, 0.0), select(end, 0.0, -jnp.inf)
+        return select(within, below, least[0]), select(within, above, least[1])
 
     def inverse(self, probability: Array) -> Array:
         return self.constrain(-jnp.log(-jnp.log(probability)))
@@ -134,22 +135,22 @@ class GeneralizedExtremeValue(Family):
 def _mean(shape: Array) -> Array:
     """(Γ(1 − ξ) − 1) / ξ for ξ < 1: near 0 the mean of −Γ′(1 − u ξ) over u in [0, 1]."""
     near = jnp.abs(shape) < 0.3
-    points = 1 - jnp.where(near, shape, 0.0)[..., None] * jnp.asarray(NODES, shape.dtype)
+    points = 1 - select(near, shape, 0.0)[..., None] * jnp.asarray(NODES, shape.dtype)
     close = -(digamma(points) * jnp.exp(log_gamma(points))) @ jnp.asarray(WEIGHTS, shape.dtype)
-    safe = jnp.where(near, -0.5, shape)
-    return jnp.where(near, close, jnp.expm1(log_gamma(1 - safe)) / safe)
+    safe = select(near, -0.5, shape)
+    return select(near, close, jnp.expm1(log_gamma(1 - safe)) / safe)
 
 
 def _variance(shape: Array) -> Array:
     """(Γ(1 − 2ξ) − Γ(1 − ξ)²) / ξ² for ξ < ½: near 0 by the second difference of log Γ(1 − ξ), an integral of ψ′."""
     near = jnp.abs(shape) < 0.15
-    step, nodes = jnp.where(near, shape, 0.0), jnp.asarray(NODES, shape.dtype)
+    step, nodes = select(near, shape, 0.0), jnp.asarray(NODES, shape.dtype)
     u = step[..., None] * jnp.concatenate([nodes, 2 - nodes])
     close = trigamma(1 - u) @ jnp.tile(jnp.asarray(WEIGHTS, shape.dtype) * nodes, 2)
     # expm1(ξ² c) / ξ²
     moved = step != 0
-    size = jnp.where(moved, step, 1.0) ** 2
-    close = close + jnp.where(moved, expm1_minus(size * close) / size, 0.0)
-    safe = jnp.where(near, -0.5, shape)
+    size = select(moved, step, 1.0) ** 2
+    close = close + select(moved, expm1_minus(size * close) / size, 0.0)
+    safe = select(near, -0.5, shape)
     far = jnp.expm1(log_gamma(1 - 2 * safe) - 2 * log_gamma(1 - safe)) / safe**2
-    return jnp.exp(2 * log_gamma(1 - shape)) * jnp.where(near, close, far)
+    return jnp.exp(2 * log_gamma(1 - shape)) * select(near, close, far)

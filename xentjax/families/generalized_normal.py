@@ -9,6 +9,7 @@ from jax import Array
 
 from xentjax._gamma import log_gamma
 from xentjax._numerics import as_float, quotient
+from xentjax._select import select
 from xentjax._tails import log_gamma_tails
 from xentjax.families.family import Family, within_support
 from xentjax.families.gamma import Gamma
@@ -45,7 +46,7 @@ class GeneralizedNormal(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
+        z = quotient(select(within, x, 0.0) - self.loc, self.scale)
         return within_support(within, x, -self._power(jnp.abs(z)) - self._log_norm())
 
     def _log_norm(self) -> Array:
@@ -54,8 +55,8 @@ class GeneralizedNormal(Family):
     def _power(self, size: Array) -> Array:
         """size^b; at 0 its derivatives are taken as 0."""
         positive = size > 0
-        log_size = jnp.log(jnp.where(positive, size, 1.0))
-        return jnp.where(positive, jnp.exp(self.shape * log_size), 0.0)
+        log_size = jnp.log(select(positive, size, 1.0))
+        return select(positive, jnp.exp(self.shape * log_size), 0.0)
 
     def expectations(self) -> dict:
         return {identity: self.loc, square: self.variance, distance: self._distance}
@@ -105,9 +106,9 @@ class GeneralizedNormal(Family):
         near = jnp.log1p(-jnp.exp(far))
         # in the middle the power is 0 and has no slope
         rise = z * jnp.exp(-log_gamma(1 + a))
-        middle, rise = power == 0, jnp.where(power == 0, rise, 0.0)
-        below = jnp.where(middle, jnp.log1p(rise) - math.log(2), jnp.where(lower, far, near))
-        return below, jnp.where(middle, jnp.log1p(-rise) - math.log(2), jnp.where(lower, near, far))
+        middle, rise = power == 0, select(power == 0, rise, 0.0)
+        below = select(middle, jnp.log1p(rise) - math.log(2), select(lower, far, near))
+        return below, select(middle, jnp.log1p(-rise) - math.log(2), select(lower, near, far))
 
     def coordinate(self) -> tuple[Array, Array]:
         return self.loc, jnp.sqrt(self.variance)

@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._gamma import digamma_gap, log_gamma_rise, small_digamma_gap, small_trigamma, trigamma
 from xentjax._numerics import EULER_GAMMA, as_float, expm1_ratio, log1mexp, log1p_over, quotient
+from xentjax._select import select
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive, real
@@ -44,7 +45,7 @@ class GeneralizedPareto(Family):
     def ends(self) -> tuple[Any, Any]:
         shape = jnp.asarray(self.shape)
         bounded = shape < 0
-        return 0.0, jnp.where(bounded, -self.scale / jnp.where(bounded, shape, -1.0), jnp.inf)
+        return 0.0, select(bounded, -self.scale / select(bounded, shape, -1.0), jnp.inf)
 
     @property
     def interior(self) -> Any:
@@ -53,30 +54,30 @@ class GeneralizedPareto(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.contains(x)
-        z = quotient(jnp.where(within, x, self.interior), self.scale)
+        z = quotient(select(within, x, self.interior), self.scale)
         w = self.shape * z
         # the upper end, or what rounds to it
         end = w <= -1
-        safe = jnp.where(end, -0.5, w)
-        hazard = jnp.where(end, 0.5 / jnp.where(end, self.shape, 1.0), z * log1p_over(safe))
+        safe = select(end, -0.5, w)
+        hazard = select(end, 0.5 / select(end, self.shape, 1.0), z * log1p_over(safe))
         value = -jnp.log(self.scale) - hazard - jnp.log1p(safe)
-        at_end = jnp.where(self.shape > -1, -jnp.inf, jnp.where(self.shape < -1, jnp.inf, -jnp.log(self.scale)))
-        return within_support(within, x, jnp.where(end, at_end, value))
+        at_end = select(self.shape > -1, -jnp.inf, select(self.shape < -1, jnp.inf, -jnp.log(self.scale)))
+        return within_support(within, x, select(end, at_end, value))
 
     def expectations(self) -> dict:
         # for shapes c above 0, c x / scale is a ratio of gamma variables with concentrations 1 and 1 / c;
         # below 0, −c x / scale is a beta variable with parameters 1 and −1 / c
         c = jnp.asarray(self.shape)
         near, heavy = jnp.abs(c) < 0.1, c > 0
-        size = jnp.where(near, 1.0, jnp.where(heavy, c, -c))
-        a, small = 1 / size, jnp.where(near, c, 0.0)
-        gap = jnp.where(near, small_digamma_gap(small), digamma_gap(a) - jnp.where(heavy, 0.0, size))
-        bend = trigamma(jnp.where(heavy, a, 1 + a))
-        bend = jnp.where(near, small_trigamma(small), jnp.where(heavy, bend, -bend))
+        size = select(near, 1.0, select(heavy, c, -c))
+        a, small = 1 / size, select(near, c, 0.0)
+        gap = select(near, small_digamma_gap(small), digamma_gap(a) - select(heavy, 0.0, size))
+        bend = trigamma(select(heavy, a, 1 + a))
+        bend = select(near, small_trigamma(small), select(heavy, bend, -bend))
         return {
             identity: self.mean,
             square: self.variance,
-            minus_log: jnp.where(c < 1, EULER_GAMMA - gap - jnp.log1p(-jnp.minimum(c, 0.9999)), jnp.inf),
+            minus_log: select(c < 1, EULER_GAMMA - gap - jnp.log1p(-jnp.minimum(c, 0.9999)), jnp.inf),
             log: jnp.log(self.scale) - EULER_GAMMA + gap,
             log_square: jnp.pi**2 / 6 + bend,
             log_cumulant: self._log_cumulant,
@@ -86,12 +87,12 @@ class GeneralizedPareto(Family):
         c = jnp.asarray(self.shape)
         heavy = c > 0
         # a shape of 1e-15 or less is 0
-        a = 1 / jnp.maximum(jnp.where(heavy, c, -c), 1e-15)
+        a = 1 / jnp.maximum(select(heavy, c, -c), 1e-15)
         finite = (k > -1) & ((k < a) | ~heavy)
-        k = jnp.where(finite, k, 0.0)
-        a, step = jnp.where(heavy, a, 1 + a), jnp.where(heavy, -k, k)
+        k = select(finite, k, 0.0)
+        a, step = select(heavy, a, 1 + a), select(heavy, -k, k)
         rest = log_gamma_rise(a, step)
-        return jnp.where(finite, log_gamma_rise(jnp.ones_like(k), k) + jnp.where(heavy, rest, -rest), jnp.inf)
+        return select(finite, log_gamma_rise(jnp.ones_like(k), k) + select(heavy, rest, -rest), jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -101,29 +102,27 @@ class GeneralizedPareto(Family):
         usual = jnp.isfinite(variance)
         ratio = center * center / spread
         heavy = (jnp.sqrt(1 + 3 * jnp.maximum(variance - jnp.pi**2 / 6, 0.0)) - 1) / 1.5
-        shape = jnp.clip(jnp.where(usual & ~(ratio > 1), heavy, 0.5 * (1 - ratio)), -0.4, 3.0)
+        shape = jnp.clip(select(usual & ~(ratio > 1), heavy, 0.5 * (1 - ratio)), -0.4, 3.0)
         moments = center * (1 - jnp.minimum(shape, 0.5))
-        scale = jnp.where(
-            usual & (shape > 0), jnp.exp(jnp.where(usual, mean, 0.0) + EULER_GAMMA - 0.5 * shape), moments
-        )
+        scale = select(usual & (shape > 0), jnp.exp(select(usual, mean, 0.0) + EULER_GAMMA - 0.5 * shape), moments)
         if isinstance(source, Empirical):
             # the points must lie below the end
             greatest = extremes(source)[1]
-            scale = jnp.where(shape < 0, jnp.maximum(scale, -1.05 * shape * greatest), scale)
+            scale = select(shape < 0, jnp.maximum(scale, -1.05 * shape * greatest), scale)
         return cls(scale, shape)
 
     @property
     def mean(self) -> Array:
         c = jnp.asarray(self.shape)
         finite = c < 1
-        return jnp.where(finite, self.scale / jnp.where(finite, 1 - c, 1.0), jnp.inf)
+        return select(finite, self.scale / select(finite, 1 - c, 1.0), jnp.inf)
 
     @property
     def variance(self) -> Array:
         c = jnp.asarray(self.shape)
         finite = c < 0.5
-        safe = jnp.where(finite, c, 0.0)
-        return jnp.where(finite, (self.scale / (1 - safe)) ** 2 / (1 - 2 * safe), jnp.inf)
+        safe = select(finite, c, 0.0)
+        return select(finite, (self.scale / (1 - safe)) ** 2 / (1 - 2 * safe), jnp.inf)
 
     def entropy(self) -> Array:
         """H(self), in nats."""

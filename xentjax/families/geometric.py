@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import log1mexp
+from xentjax._select import select
 from xentjax.cumulants import cumulant
 from xentjax.families.bernoulli import bernoulli_kl
 from xentjax.families.family import Family
@@ -35,7 +36,7 @@ class Geometric(Family):
     statistics = (identity,)
 
     def log_prob_of(self, x: Array) -> Array:
-        return jnp.log(self.probs) + jnp.where(x == 0, 0.0, x * jnp.log1p(-jnp.where(x == 0, 0.0, self.probs)))
+        return jnp.log(self.probs) + select(x == 0, 0.0, x * jnp.log1p(-select(x == 0, 0.0, self.probs)))
 
     def expectations(self) -> dict:
         mean = self.mean
@@ -49,7 +50,7 @@ class Geometric(Family):
     def start(cls, source: Any) -> Self:
         # 1 / (1 + mean) is exact; data that are all 0 have no maximum inside, and the climb starts a little inside
         mean = source.expect(identity)
-        return cls(1 / (1 + jnp.where(mean > 0, mean, 1e-3)))
+        return cls(1 / (1 + select(mean > 0, mean, 1e-3)))
 
     @property
     def mean(self) -> Array:

@@ -9,6 +9,7 @@ from jax import Array
 
 from xentjax._gamma import log_gamma
 from xentjax._numerics import expm1_minus, linear_minus_log, log1mexp, log_ratio
+from xentjax._select import select
 from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, exponential, log_cumulant
 from xentjax.families.family import Family
@@ -80,7 +81,7 @@ class Gompertz(Family):
         # E (1 + w / c)^k is an incomplete gamma function: where k is large the rule is too coarse
         a = 1 + jnp.maximum(k, 10.0)
         upper = log_gamma_tails(a, jnp.broadcast_to(c, a.shape))[1]
-        return jnp.where(k < 10, by_rule, log_gamma(a) + upper + c - k * (jnp.log(c) + mean))
+        return select(k < 10, by_rule, log_gamma(a) + upper + c - k * (jnp.log(c) + mean))
 
     def _rule(self) -> tuple[Array, Array]:
         """Values of rate x, and their weights."""
@@ -131,7 +132,7 @@ class Gompertz(Family):
         log_r = constant + rise * y - drift
         # the rule reaches far enough to hold the probability that such a q has
         near = mass @ expm1_minus(jnp.minimum(log_r, 60.0))
-        return jnp.where(near < 0.05, near, -(mass @ log_r))
+        return select(near < 0.05, near, -(mass @ log_r))
 
     def constrain(self, coordinate: Array) -> Array:
         return jnp.log1p(jnp.exp(coordinate) / self.concentration) / self.rate
@@ -146,13 +147,13 @@ def _cumulant(exponents: Array, mass: Array) -> Array:
     """log of the mean of exp(exponents), whose own mean is 0."""
     small = jnp.log1p(jnp.sum(mass * expm1_minus(jnp.minimum(exponents, 1.0)), -1))
     large = jax.nn.logsumexp(exponents + jnp.log(mass), -1)
-    return jnp.where(jnp.max(exponents, -1) < 1, small, large)
+    return select(jnp.max(exponents, -1) < 1, small, large)
 
 
 def _powers(k: Array, log_x: Array, mass: Array) -> Array:
     """The same of k log x; what lies to the left of the rule, where x^k may have a pole, is a geometric series."""
     finite = k > -1
-    k = jnp.where(finite, k, 0.0)[..., None]
+    k = select(finite, k, 0.0)[..., None]
     first = jnp.arange(mass.shape[0]) == 0
-    whole = mass * jnp.where(first, 1 + 1 / jnp.expm1((1 + k) * _STEP), 1.0)
-    return jnp.where(finite, _cumulant(k * log_x, whole), jnp.inf)
+    whole = mass * select(first, 1 + 1 / jnp.expm1((1 + k) * _STEP), 1.0)
+    return select(finite, _cumulant(k * log_x, whole), jnp.inf)

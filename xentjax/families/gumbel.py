@@ -10,6 +10,7 @@ from jax.scipy.special import exp1
 
 from xentjax._gamma import log_gamma_rise
 from xentjax._numerics import EULER_GAMMA, expm1_minus, linear_minus_log, log1mexp, polynomial, quotient
+from xentjax._select import select
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, positive, real
@@ -62,9 +63,9 @@ class Gumbel(Family):
         # twice the integral of the distribution function up to the point, or of the survival function beyond it
         z = (point - self.loc) / self.scale
         lower = z < EULER_GAMMA
-        above = jnp.exp(-jnp.where(lower, 1.0, z))
-        below = exp1(jnp.exp(-jnp.where(lower, z, 0.0)))
-        return 2 * self.scale * jnp.where(lower, below, above * polynomial(_ENTIRE, above))
+        above = jnp.exp(-select(lower, 1.0, z))
+        below = exp1(jnp.exp(-select(lower, z, 0.0)))
+        return 2 * self.scale * select(lower, below, above * polynomial(_ENTIRE, above))
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -106,4 +107,4 @@ def gumbel_tails(z: Array) -> tuple[Array, Array]:
     # far out exp(−z) leaves the range of floats, its logarithm does not
     far = z > 40
     fall = -jnp.exp(-z)
-    return fall, jnp.where(far, -z, log1mexp(jnp.where(far, -1.0, fall)))
+    return fall, select(far, -z, log1mexp(select(far, -1.0, fall)))

@@ -9,6 +9,7 @@ from jax import Array
 from jax.scipy.special import erfinv, ndtri
 
 from xentjax._numerics import quotient
+from xentjax._select import select
 from xentjax.families.gamma_power import GammaPower
 from xentjax.families.normal import normal_kl
 from xentjax.parameters import Parameter, positive
@@ -63,8 +64,8 @@ class HalfNormal(GammaPower):
     def inverse(self, probability: Array) -> Array:
         # each from the end that is near
         lower = probability < 0.5
-        below = 2**0.5 * erfinv(jnp.where(lower, probability, 0.25))
-        return self.scale * jnp.where(lower, below, -ndtri(0.5 * (1 - probability)))
+        below = 2**0.5 * erfinv(select(lower, probability, 0.25))
+        return self.scale * select(lower, below, -ndtri(0.5 * (1 - probability)))
 
     def kl_to(self, q: "HalfNormal") -> Array:
         """KL(self‖q), in nats, without cancellation: that of the normals."""

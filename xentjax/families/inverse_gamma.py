@@ -5,6 +5,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
 from xentjax.cumulants import power
 from xentjax.families.gamma import Gamma
 from xentjax.families.gamma_power import GammaPower, concentration_of, log_density
@@ -50,15 +51,13 @@ class InverseGamma(GammaPower):
     @property
     def mean(self) -> Array:
         a, scale, _ = self.form()
-        return jnp.where(a > 1, scale / jnp.where(a > 1, a - 1, 1.0), jnp.inf)
+        return select(a > 1, scale / select(a > 1, a - 1, 1.0), jnp.inf)
 
     @property
     def variance(self) -> Array:
         a = jnp.asarray(self.concentration)
         finite = a > 2
-        return jnp.where(
-            finite, (self.scale / jnp.where(finite, a - 1, 1.0)) ** 2 / jnp.where(finite, a - 2, 1.0), jnp.inf
-        )
+        return select(finite, (self.scale / select(finite, a - 1, 1.0)) ** 2 / select(finite, a - 2, 1.0), jnp.inf)
 
     def kl_to(self, q: "InverseGamma") -> Array:
         """KL(self‖q), in nats, without cancellation: that of the gamma distributions of 1 / x."""

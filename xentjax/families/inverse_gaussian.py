@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._nodes import cut_depth, stretch_nodes
 from xentjax._numerics import HALF_LOG_2PI, expm1_minus, linear_minus_log, quotient
+from xentjax._select import select
 from xentjax._tails import in_order
 from xentjax.cumulants import cumulant, inverse, log_cumulant
 from xentjax.families.family import Family, distance_from
@@ -73,9 +74,9 @@ class InverseGaussian(Family):
         # (shape / mean) (1 − √(1 − u) − u / 2)
         u = 2 * self.mean * (self.mean / self.shape) * t
         finite = u <= 1
-        root = jnp.sqrt(jnp.where(u < 1, 1 - u, 1.0))
-        root = jnp.where(u < 1, root, 0.0)
-        return jnp.where(finite, 0.5 * self.shape / self.mean * (u / (1 + root)) ** 2, jnp.inf)
+        root = jnp.sqrt(select(u < 1, 1 - u, 1.0))
+        root = select(u < 1, root, 0.0)
+        return select(finite, 0.5 * self.shape / self.mean * (u / (1 + root)) ** 2, jnp.inf)
 
     def _distance(self, point: Array) -> Array:
         # x is weighted by x / mean as mean² / x is by 1
@@ -97,7 +98,7 @@ class InverseGaussian(Family):
         w = 0.5 * jax.random.normal(key, shape, dtype) ** 2 * self.mean / self.shape
         root = 1 / (1 + w + jnp.sqrt(w * (w + 2)))
         smaller = jax.random.uniform(other, shape, dtype) * (1 + root) <= 1
-        return self.mean * jnp.where(smaller, root, 1 / root)
+        return self.mean * select(smaller, root, 1 / root)
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         """With z = √(shape / x) (x / mean − 1) and v = √(shape / x) (x / mean + 1), v² = z² + 4 shape / mean:
@@ -107,19 +108,19 @@ class InverseGaussian(Family):
         root = jnp.sqrt(self.shape / x)
         z = root * ((x - self.mean) / self.mean)
         lower = z < -1
-        size = jnp.where(lower, -z, z)
+        size = select(lower, -z, z)
         # v less |z|: where it is small the exponentials nearly cancel, where it is large each has a width of its own
-        step = 2 * jnp.where(lower, root * (x / self.mean), root)
+        step = 2 * select(lower, root * (x / self.mean), root)
         near = step < 4
         t, weights = _normal_nodes(size)
-        other = -jnp.expm1(-jnp.where(near, step, 0.0)[..., None] * t)
+        other = -jnp.expm1(-select(near, step, 0.0)[..., None] * t)
         kernel = weights * jnp.exp(-t * (size[..., None] + 0.5 * t))
         v = size + step
         s, inner = _normal_nodes(v)
         second = jnp.sum(inner * jnp.exp(-s * (v[..., None] + 0.5 * s)), -1)
         first = jnp.sum(kernel, -1)
-        above = jnp.where(near, jnp.sum(kernel * other, -1), first - second)
-        integral = jnp.where(lower, first + second, above)
+        above = select(near, jnp.sum(kernel * other, -1), first - second)
+        integral = select(lower, first + second, above)
         return in_order(lower, jnp.log(integral) - 0.5 * z * z - HALF_LOG_2PI)
 
     def kl_to(self, q: "InverseGaussian") -> Array:
@@ -156,4 +157,4 @@ def _log_cumulant(ratio: Array, gap: Array, k: Array) -> Array:
     exponent = k * (y + gap)
     far = jax.nn.logsumexp(exponent + jnp.log(weights))
     near = jnp.log1p(jnp.sum(weights * expm1_minus(jnp.minimum(exponent, 30.0))))
-    return jnp.where(far < 1, near, far)
+    return select(far < 1, near, far)

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
+
 # a bisection alone would halve the bracket to the rounding in 64 (24 in float32) steps; Newton steps end it far earlier
 MAX_STEPS = 128
 
@@ -28,26 +30,26 @@ def invert(p: Any, probability: Array) -> Array:
         low, high, _, width, moved, steps = state
         size = scale + jnp.maximum(jnp.abs(low), jnp.abs(high))
         apart = (high - low > eps * size) & (moved > eps * size) & (steps < MAX_STEPS)
-        return jnp.where(high - low < jnp.inf, apart, width < farthest)
+        return select(high - low < jnp.inf, apart, width < farthest)
 
     def step(state: tuple) -> tuple:
         low, high, u, width, moved, steps = state
         value, slope = value_and_slope(u)
-        low, high = jnp.where(value < 0, u, low), jnp.where(value < 0, high, u)
+        low, high = select(value < 0, u, low), select(value < 0, high, u)
         closed = high - low < jnp.inf
         newton, middle = u - value / slope, 0.5 * (low + high)
         # a Newton step that leaves the bracket, or does not halve the last, is replaced by a bisection
         good = (newton > low) & (newton < high) & (jnp.abs(newton - u) < 0.5 * moved)
-        inside = jnp.where(value == 0, u, jnp.where(good, newton, middle))
+        inside = select(value == 0, u, select(good, newton, middle))
         # until there is a bracket, steps that double
-        outside = jnp.where(high == jnp.inf, u + width, u - width)
-        new = jnp.where(closed, inside, outside)
-        moved = jnp.where(closed, jnp.abs(new - u), moved)
-        return low, high, new, jnp.where(closed, width, 2 * width), moved, jnp.where(closed, steps + 1, 0)
+        outside = select(high == jnp.inf, u + width, u - width)
+        new = select(closed, inside, outside)
+        moved = select(closed, jnp.abs(new - u), moved)
+        return low, high, new, select(closed, width, 2 * width), moved, select(closed, steps + 1, 0)
 
     start = (-infinite, infinite, loc, scale, infinite, 0)
     low, high, u, *_ = jax.lax.while_loop(unfinished, step, start)
-    return jnp.where(high - low < jnp.inf, p.constrain(u), jnp.nan)
+    return select(high - low < jnp.inf, p.constrain(u), jnp.nan)
 
 
 @invert.defjvp
@@ -63,8 +65,8 @@ def _excess(p: Any, x: Array, probability: Array) -> Array:
     """0 at the quantile, increasing in x: a difference of the logarithms of the smaller tail."""
     log_cdf, log_survival = p.tails(x)
     lower = probability < 0.5
-    target = jnp.where(lower, jnp.log(probability), jnp.log1p(-probability))
-    return jnp.where(lower, log_cdf - target, target - log_survival)
+    target = select(lower, jnp.log(probability), jnp.log1p(-probability))
+    return select(lower, log_cdf - target, target - log_survival)
 
 
 def invert_counts(p: Any, probability: Array) -> Array:
@@ -85,19 +87,19 @@ def invert_counts(p: Any, probability: Array) -> Array:
     # one loop for both stages, as above
     def middle_of(low: Array, high: Array, width: Array) -> Array:
         beyond = jnp.minimum(below + width, jnp.minimum(top, jnp.finfo(width.dtype).max))
-        return jnp.where(high == jnp.inf, beyond, jnp.floor(low + 0.5 * (high - low)))
+        return select(high == jnp.inf, beyond, jnp.floor(low + 0.5 * (high - low)))
 
     def apart(state: tuple) -> Array:
         (low, high, width), middle = state, middle_of(*state)
         # far out a width of 1 is less than the distance of floats: the next is more
         unbounded = (low < top) & (width < 0.1 * jnp.finfo(width.dtype).max)
-        return jnp.where(high == jnp.inf, unbounded, (middle > low) & (middle < high))
+        return select(high == jnp.inf, unbounded, (middle > low) & (middle < high))
 
     def halve(state: tuple) -> tuple:
         low, high, width = state
         middle = middle_of(low, high, width)
         short_there = short(middle)
-        return jnp.where(short_there, middle, low), jnp.where(short_there, high, middle), 2 * width
+        return select(short_there, middle, low), select(short_there, high, middle), 2 * width
 
     end = jnp.full_like(below, jnp.inf)
     return jnp.minimum(jax.lax.while_loop(apart, halve, (below, end, jnp.ones_like(below)))[1], top)

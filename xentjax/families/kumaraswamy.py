@@ -11,6 +11,7 @@ from jax.lax import stop_gradient
 from xentjax import _nodes
 from xentjax._gamma import digamma, log_gamma_rise, trigamma
 from xentjax._numerics import EULER_GAMMA, as_float, linear_minus_log, log1mexp
+from xentjax._select import select
 from xentjax.cumulants import log_cumulant
 from xentjax.families.exponential import positive_exponential
 from xentjax.families.family import Family, within_support
@@ -60,7 +61,7 @@ class Kumaraswamy(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        safe = jnp.where(within, x, self.interior)
+        safe = select(within, x, self.interior)
         return within_support(within, x, self._log_prob(jnp.log(safe)))
 
     def _log_prob(self, log_x: Array) -> Array:
@@ -86,10 +87,10 @@ class Kumaraswamy(Family):
     def _powers(self, k: Array) -> Array:
         a, b = jnp.asarray(self.alpha), jnp.asarray(self.beta)
         finite = k > -a
-        step = jnp.where(finite, k, 0.0) / a
+        step = select(finite, k, 0.0) / a
         starts = jnp.stack([jnp.ones_like(step), jnp.broadcast_to(1 + b, step.shape)])
         first, second = log_gamma_rise(starts, jnp.broadcast_to(step, starts.shape))  # compiled once for both
-        return jnp.where(finite, first - second, jnp.inf)
+        return select(finite, first - second, jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -153,8 +154,8 @@ def by_nodes(log_prob: Callable, log_mean: Array, log_mean_rest: Array, loc: Arr
     log_x, log_rest = -jax.nn.softplus(-u), -jax.nn.softplus(u)
     mass = jnp.exp(log_prob(log_x, log_rest) + log_x + log_rest) * scale * weights
     there = mass > 0
-    mass, u = jnp.where(there, mass, 0.0), jnp.where(there, u, loc)
-    log_x, log_rest = jnp.where(there, log_x, log_mean), jnp.where(there, log_rest, log_mean_rest)
+    mass, u = select(there, mass, 0.0), select(there, u, loc)
+    log_x, log_rest = select(there, log_x, log_mean), select(there, log_rest, log_mean_rest)
     center, center_log = mass @ u, mass @ log_x
 
     def gap(log_part: Array, log_mean: Array) -> Array:
@@ -162,7 +163,7 @@ def by_nodes(log_prob: Callable, log_mean: Array, log_mean_rest: Array, loc: Arr
         return mass @ linear_minus_log(ratio - 1, ratio)
 
     # x or 1 − x, the one that is small, less its mean
-    part = jnp.exp(jnp.where(log_mean < -0.5, log_x, log_rest))
+    part = jnp.exp(select(log_mean < -0.5, log_x, log_rest))
     return {
         square: mass @ (part - (mass @ part) / jnp.sum(mass)) ** 2,
         minus_log: gap(log_x, log_mean),

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import expm1_minus, linear_minus_log, quotient
+from xentjax._select import select
 from xentjax.cumulants import cumulant
 from xentjax.families.exponential import Exponential
 from xentjax.families.family import Family
@@ -63,7 +64,7 @@ class Laplace(Family):
     def _cumulant(self, t: Array) -> Array:
         s = self.scale * t
         finite = jnp.abs(s) < 1
-        return jnp.where(finite, -jnp.log1p(-jnp.where(finite, s * s, 0.0)), jnp.inf)
+        return select(finite, -jnp.log1p(-select(finite, s * s, 0.0)), jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -90,12 +91,12 @@ class Laplace(Family):
     def tails(self, x: Array) -> tuple[Array, Array]:
         far = -jnp.abs(x - self.loc) / self.scale - math.log(2)
         near = jnp.log1p(-jnp.exp(far))
-        return jnp.where(x < self.loc, far, near), jnp.where(x < self.loc, near, far)
+        return select(x < self.loc, far, near), select(x < self.loc, near, far)
 
     def inverse(self, probability: Array) -> Array:
         lower = probability < 0.5
-        distance = -jnp.log(2 * jnp.where(lower, probability, 1 - probability))
-        return self.loc + self.scale * jnp.where(lower, -distance, distance)
+        distance = -jnp.log(2 * select(lower, probability, 1 - probability))
+        return self.loc + self.scale * select(lower, -distance, distance)
 
     def kl_to(self, q: "Laplace") -> Array:
         """KL(self‖q), in nats, without cancellation."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.families.burr_xii import burr_entropy, burr_expectations, burr_log_prob
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive
@@ -41,7 +42,7 @@ class LogLogistic(Family):
         x = as_float(x)
         within = self.support.contains(x)
         c = jnp.asarray(self.concentration)
-        value = burr_log_prob(c, jnp.ones_like(c), self.scale, jnp.where(within, x, self.interior))
+        value = burr_log_prob(c, jnp.ones_like(c), self.scale, select(within, x, self.interior))
         return within_support(within, x, value)
 
     def expectations(self) -> dict:

@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES, cut_depth, stretch_nodes
 from xentjax._numerics import EULER_GAMMA, linear_minus_log, log1mexp, log_ratio
+from xentjax._select import select
 from xentjax.cumulants import cumulant, log_spread
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, unit_interval
@@ -55,7 +56,7 @@ class LogarithmicSeries(Family):
     def start(cls, source: Any) -> Self:
         # the rest r = 1 − probs obeys r = 1 / (mean g(r)), a contraction; data that are all 1 have no maximum inside
         mean = source.expect(identity)
-        mean = jnp.where(mean > 1, mean, 1 + 1e-3)
+        mean = select(mean > 1, mean, 1 + 1e-3)
         rest = jax.lax.fori_loop(0, 16, lambda _, r: 1 / (mean * (1 + _excess(1 - r, r))), 1 / mean)
         return cls(1 - rest)
 
@@ -108,9 +109,9 @@ def logarithmic_cumulant(p: Array, t: Array) -> Array:
     """log E exp(t (x − mean)); +inf where infinite."""
     rest = (1 - p) - p * jnp.expm1(t)
     finite = rest > 0
-    t = jnp.where(finite, t, 0.0)
-    value = _cumulant(p, t, p * jnp.exp(t), jnp.where(finite, rest, 1 - p))
-    return jnp.where(finite, value, jnp.inf)
+    t = select(finite, t, 0.0)
+    value = _cumulant(p, t, p * jnp.exp(t), select(finite, rest, 1 - p))
+    return select(finite, value, jnp.inf)
 
 
 def _cumulant(p: Array, t: Array, moved: Array, rest: Array) -> Array:
@@ -119,28 +120,28 @@ def _cumulant(p: Array, t: Array, moved: Array, rest: Array) -> Array:
     distance = -jnp.log(p)
     near = jnp.abs(t) < 0.4 * jnp.minimum(jnp.minimum(distance, distance - t), 2.0)
     nodes = jnp.asarray(NODES, t.dtype).reshape((1,) * t.ndim + (-1,))
-    steps = jnp.where(near, t, 0.0)[..., None] * nodes
+    steps = select(near, t, 0.0)[..., None] * nodes
     between = p * jnp.exp(steps), (1 - p) - p * jnp.expm1(steps)
     weights = jnp.asarray(BREGMAN_WEIGHTS, t.dtype)
     own = _excess(p, 1 - p)
     mean_less_1 = (p - own * (1 - p)) / ((1 - p) * (1 + own))
     # at far negative t nothing is left of moved, and its excess is half of it
     gone = moved < 1e-30
-    excess = _excess(jnp.where(gone, 0.5, moved), jnp.where(gone, 0.5, rest))
-    far = jnp.log1p(jnp.where(gone, 0.0, excess)) - jnp.log1p(own) - mean_less_1 * t
+    excess = _excess(select(gone, 0.5, moved), select(gone, 0.5, rest))
+    far = jnp.log1p(select(gone, 0.0, excess)) - jnp.log1p(own) - mean_less_1 * t
     # for p near 1, while moved is near it too, rather from the ratio of the rests
     rise = -jnp.log(rest / (1 - p)) / (p * (1 + own))
-    far = jnp.where((p > 0.5) & (moved > 0.25), jnp.log1p(jnp.maximum(rise, -0.999)) - (1 + mean_less_1) * t, far)
-    return jnp.where(near, t * t * (_variance(*between) @ weights), far)
+    far = select((p > 0.5) & (moved > 0.25), jnp.log1p(jnp.maximum(rise, -0.999)) - (1 + mean_less_1) * t, far)
+    return select(near, t * t * (_variance(*between) @ weights), far)
 
 
 def _scaled_exponential_integral(z: Array) -> Array:
     """exp(z) E₁(z) for z > 0."""
     small = z < 1
-    low, high = jnp.where(small, z, 0.5), jnp.where(small, 2.0, z)
+    low, high = select(small, z, 0.5), select(small, 2.0, z)
     t, weights = stretch_nodes(jnp.ones_like(z))
     # E₁ = −γ − log z + ∫ (1 − exp(−z t)) dt / t over [0, 1]
     series = -EULER_GAMMA - jnp.log(low) + jnp.sum(weights * -jnp.expm1(-low[..., None] * t) / t, -1)
     s, weights = stretch_nodes(cut_depth(z) / jax.lax.stop_gradient(high), 64)
     direct = jnp.sum(weights * jnp.exp(-high[..., None] * s) / (1 + s), -1)
-    return jnp.where(small, jnp.exp(low) * series, direct)
+    return select(small, jnp.exp(low) * series, direct)

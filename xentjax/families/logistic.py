@@ -8,6 +8,7 @@ from jax import Array
 from jax.nn import softplus
 
 from xentjax._numerics import as_float, quotient
+from xentjax._select import select
 from xentjax.cumulants import cumulant, log_gamma_cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive, real
@@ -39,7 +40,7 @@ class Logistic(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
+        z = quotient(select(within, x, 0.0) - self.loc, self.scale)
         return within_support(within, x, -z - 2 * softplus(-z) - jnp.log(self.scale))
 
     def expectations(self) -> dict:

@@ -10,6 +10,7 @@ from jax.scipy.special import erf, ndtri
 
 from xentjax._nodes import legendre
 from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
+from xentjax._select import select
 from xentjax._tails import log_normal_tails
 from xentjax.families.family import Family
 from xentjax.families.normal import normal_kl
@@ -76,12 +77,12 @@ class LogitNormal(Family):
         folded = 2 * jnp.exp(-0.5 * z * z - HALF_LOG_2PI) + z * erf(z / 2**0.5)
         wide = 0.5 * scale * (folded - jnp.abs(z)) + weights @ jnp.log1p(jnp.exp(-jnp.abs(y)))
         wide = wide - jnp.log1p(jnp.exp(-jnp.abs(loc)))
-        softplus = jnp.where(narrow, weights @ logit_softplus.gap(y, loc), wide)
+        softplus = select(narrow, weights @ logit_softplus.gap(y, loc), wide)
         mean_log, mean_log_rest = -jax.nn.softplus(-loc) - softplus, -jax.nn.softplus(loc) - softplus
 
         def gap(x: Array, mean: Array, mean_log: Array) -> Array:
             w = x / mean
-            return jnp.where(narrow, weights @ linear_minus_log(w - 1, w), jnp.log(mean) - mean_log)
+            return select(narrow, weights @ linear_minus_log(w - 1, w), jnp.log(mean) - mean_log)
 
         # log x is min(y, 0) − log(1 + exp(−|y|))
         log_x, rest_log = -jax.nn.softplus(-y), jnp.log1p(jnp.exp(-jnp.abs(y)))
@@ -94,7 +95,7 @@ class LogitNormal(Family):
             minus_log: gap(x, mean, mean_log),
             minus_log1m: gap(rest, mean_rest, mean_log_rest),
             log: mean_log,
-            log_square: jnp.where(narrow, weights @ (log_x - mean_log) ** 2, wide_square - mean_log**2),
+            log_square: select(narrow, weights @ (log_x - mean_log) ** 2, wide_square - mean_log**2),
             logit: loc,
             logit_square: scale * scale,
             logit_softplus: softplus,
@@ -109,15 +110,15 @@ class LogitNormal(Family):
         by_steps = jnp.exp(-0.5 * nodes * nodes - HALF_LOG_2PI) * _STEP
         side, side_weights = (jnp.asarray(v, dtype) for v in _LEGENDRE)
         y = jnp.concatenate([-side[::-1], side])
-        z = (y - loc) / jnp.where(narrow, 6.0, scale)
+        z = (y - loc) / select(narrow, 6.0, scale)
         by_sides = jnp.exp(-0.5 * z * z - HALF_LOG_2PI) * jnp.concatenate([side_weights[::-1], side_weights])
-        by_sides = by_sides / jnp.where(narrow, 6.0, scale)
+        by_sides = by_sides / select(narrow, 6.0, scale)
         ends = jnp.asarray([-40.0, 40.0], dtype)
         beyond = jnp.exp(
             jnp.stack([log_normal_tails((ends[0] - loc) / scale)[0], log_normal_tails((ends[1] - loc) / scale)[1]])
         )
-        points = jnp.concatenate([jnp.where(narrow, loc + scale * nodes, y), ends])
-        return points, jnp.concatenate([jnp.where(narrow, by_steps, by_sides), jnp.where(narrow, 0.0, beyond)])
+        points = jnp.concatenate([select(narrow, loc + scale * nodes, y), ends])
+        return points, jnp.concatenate([select(narrow, by_steps, by_sides), select(narrow, 0.0, beyond)])
 
     @classmethod
     def start(cls, source: Any) -> Self:

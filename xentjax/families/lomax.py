@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import EULER_GAMMA, as_float, log1mexp, quotient
+from xentjax._select import select
 from xentjax.families.burr_xii import burr_expectations
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive
@@ -43,7 +44,7 @@ class Lomax(Family):
         x = as_float(x)
         within = self.support.contains(x)
         a = jnp.asarray(self.concentration)
-        log1p = jnp.log1p(quotient(jnp.where(within, x, self.interior), self.scale))
+        log1p = jnp.log1p(quotient(select(within, x, self.interior), self.scale))
         return within_support(within, x, jnp.log(a) - jnp.log(self.scale) - (a + 1) * log1p)
 
     def expectations(self) -> dict:
@@ -55,23 +56,23 @@ class Lomax(Family):
         # log x has the variance π²/6 + ψ′(a); zeros among the data hide it
         mean, variance = summarize(source, (log, log_square))
         excess = jnp.maximum(variance - jnp.pi**2 / 6, 0.05)
-        a = jnp.where(jnp.isfinite(variance), (1 + jnp.sqrt(1 + 4 * excess)) / (2 * excess), 2.0)
+        a = select(jnp.isfinite(variance), (1 + jnp.sqrt(1 + 4 * excess)) / (2 * excess), 2.0)
         moments = source.expect(identity)
-        usual = jnp.exp(jnp.where(jnp.isfinite(mean), mean, 0.0) + EULER_GAMMA) * a
-        return cls(a, jnp.where(jnp.isfinite(mean), usual, moments))
+        usual = jnp.exp(select(jnp.isfinite(mean), mean, 0.0) + EULER_GAMMA) * a
+        return cls(a, select(jnp.isfinite(mean), usual, moments))
 
     @property
     def mean(self) -> Array:
         a = jnp.asarray(self.concentration)
         finite = a > 1
-        return jnp.where(finite, self.scale / jnp.where(finite, a - 1, 1.0), jnp.inf)
+        return select(finite, self.scale / select(finite, a - 1, 1.0), jnp.inf)
 
     @property
     def variance(self) -> Array:
         a = jnp.asarray(self.concentration)
         finite = a > 2
-        safe = jnp.where(finite, a, 3.0)
-        return jnp.where(finite, self.scale**2 * safe / ((safe - 1) ** 2 * (safe - 2)), jnp.inf)
+        safe = select(finite, a, 3.0)
+        return select(finite, self.scale**2 * safe / ((safe - 1) ** 2 * (safe - 2)), jnp.inf)
 
     def entropy(self) -> Array:
         """H(self), in nats."""

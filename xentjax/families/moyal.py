@@ -10,6 +10,7 @@ from jax.scipy.special import erfinv, ndtri
 
 from xentjax._gamma import log_gamma_rise
 from xentjax._numerics import EULER_GAMMA, HALF_LOG_2PI, expm1_minus, linear_minus_log, log1mexp, quotient
+from xentjax._select import select
 from xentjax._tails import log_gamma_tails
 from xentjax.cumulants import cumulant, exponential, log_gamma_cumulant
 from xentjax.families.family import Family
@@ -81,15 +82,15 @@ class Moyal(Family):
         # far out exp(−z) leaves the range of floats, but log(1 − F) is a straight line
         z = (x - self.loc) / self.scale
         far = z > 80
-        above, below = log_gamma_tails(jnp.full_like(z, 0.5), 0.5 * jnp.exp(-jnp.where(far, 80.0, z)))
-        above = above - 0.5 * jnp.where(far, z - 80, 0.0)
-        return jnp.where(far, log1mexp(jnp.where(far, above, -1.0)), below), above
+        above, below = log_gamma_tails(jnp.full_like(z, 0.5), 0.5 * jnp.exp(-select(far, 80.0, z)))
+        above = above - 0.5 * select(far, z - 80, 0.0)
+        return select(far, log1mexp(select(far, above, -1.0)), below), above
 
     def inverse(self, probability: Array) -> Array:
         lower = probability < 0.5
-        far = -ndtri(0.5 * jnp.where(lower, probability, 0.5))
-        near = math.sqrt(2) * erfinv(1 - jnp.where(lower, 0.5, probability))
-        return self.loc - 2 * self.scale * jnp.log(jnp.where(lower, far, near))
+        far = -ndtri(0.5 * select(lower, probability, 0.5))
+        near = math.sqrt(2) * erfinv(1 - select(lower, 0.5, probability))
+        return self.loc - 2 * self.scale * jnp.log(select(lower, far, near))
 
     def kl_to(self, q: "Moyal") -> Array:
         """KL(self‖q), in nats, without cancellation."""

@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._gamma import log_factorial_gap
 from xentjax._numerics import relative_entropy_term
+from xentjax._select import select
 from xentjax.cumulants import log_gamma_plus_one
 from xentjax.families.binomial import Binomial
 from xentjax.families.family import Family
@@ -54,7 +55,7 @@ class Multinomial(Family):
         terms = log_factorial_gap(x) + gap + relative_entropy_term(x, n * p)
         # counts with another total, whose mean may come here too, are no values; the point that stands in for them is 0
         possible = (jnp.abs(jnp.sum(x, -1) - n) < 0.5) | jnp.all(x == 0, -1)
-        return jnp.where(possible, log_factorial_gap(n) - jnp.sum(terms, -1), -jnp.inf)
+        return select(possible, log_factorial_gap(n) - jnp.sum(terms, -1), -jnp.inf)
 
     def expectations(self) -> dict:
         p = jnp.asarray(self.probs)
@@ -68,7 +69,7 @@ class Multinomial(Family):
         mean = source.expect(identity)
         n = jnp.round(jnp.sum(mean))
         probs = mean / jnp.sum(mean)
-        return cls(n, jnp.where(jnp.all(probs > 0), probs, 0.999 * probs + 0.001 / probs.size))
+        return cls(n, select(jnp.all(probs > 0), probs, 0.999 * probs + 0.001 / probs.size))
 
     @property
     def mean(self) -> Array:
@@ -90,4 +91,4 @@ class Multinomial(Family):
         """KL(self‖q), in nats, without cancellation; +inf where the totals differ."""
         p = jnp.asarray(self.probs)
         n, other = jnp.asarray(self.total_count, p.dtype), jnp.asarray(q.total_count, p.dtype)
-        return jnp.where(n == other, n * jnp.sum(relative_entropy_term(p, jnp.asarray(q.probs)), -1), jnp.inf)
+        return select(n == other, n * jnp.sum(relative_entropy_term(p, jnp.asarray(q.probs)), -1), jnp.inf)

@@ -9,6 +9,7 @@ from jax.scipy.linalg import solve_triangular
 
 from xentjax._gamma import digamma_gap_drop, log_gamma_half_step
 from xentjax._numerics import HALF_LOG_2PI, as_float
+from xentjax._select import select
 from xentjax.families.family import Family, within_support
 from xentjax.families.student_t import log_kernel
 from xentjax.parameters import Parameter, covariance, positive, real
@@ -46,7 +47,7 @@ class MultivariateStudentT(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = solve_triangular(self._factor, jnp.where(within[..., None], x, 0.0) - self.loc, lower=True)
+        z = solve_triangular(self._factor, select(within[..., None], x, 0.0) - self.loc, lower=True)
         return within_support(within, x, self._log_norm() - self._log_kernel(z @ z))
 
     @property
@@ -67,10 +68,10 @@ class MultivariateStudentT(Family):
         # without a covariance a cross-entropy to a normal is infinite, also where there is no mean
         df, scale = jnp.asarray(self.df), jnp.asarray(self.scale_matrix)
         eye = jnp.eye(scale.shape[-1], dtype=bool)
-        infinite = jnp.where(eye, jnp.inf, jnp.zeros_like(scale))
-        second = jnp.where(df > 2, scale * (df / jnp.where(df > 2, df - 2, 1.0)), infinite)
+        infinite = select(eye, jnp.inf, jnp.zeros_like(scale))
+        second = select(df > 2, scale * (df / select(df > 2, df - 2, 1.0)), infinite)
         return {
-            identity: jnp.where(df > 1, self.loc, 0.0),
+            identity: select(df > 1, self.loc, 0.0),
             outer: second,
             square: jnp.diagonal(second),
         }
@@ -98,12 +99,12 @@ class MultivariateStudentT(Family):
 
     @property
     def mean(self) -> Array:
-        return jnp.where(jnp.asarray(self.df) > 1, self.loc, jnp.nan)
+        return select(jnp.asarray(self.df) > 1, self.loc, jnp.nan)
 
     @property
     def variance(self) -> Array:
         """The variances [d] of the components."""
-        return jnp.where(jnp.asarray(self.df) > 1, self.expectations()[square], jnp.nan)
+        return select(jnp.asarray(self.df) > 1, self.expectations()[square], jnp.nan)
 
     def entropy(self) -> Array:
         """H(self), in nats."""

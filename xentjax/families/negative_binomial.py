@@ -8,6 +8,7 @@ from jax import Array
 
 from xentjax._gamma import log_factorial_gap, log_gamma_gap_drop
 from xentjax._numerics import expm1_minus, linear_minus_log, relative_entropy_term
+from xentjax._select import select
 from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant, log_gamma_of_sum, log_gamma_plus_one
 from xentjax.families.family import Family
@@ -89,6 +90,6 @@ def gamma_poisson_cumulant(mean: Array, dispersion: Array, t: Array) -> Array:
     """log E exp(t (x − mean)) of a Poisson variable whose rate is gamma-distributed; +inf where infinite."""
     s = -dispersion * mean * jnp.expm1(t)
     finite = s > -1
-    safe = jnp.where(finite, s, 0.0)
+    safe = select(finite, s, 0.0)
     value = linear_minus_log(safe, 1 + safe) / dispersion + mean * expm1_minus(t)
-    return jnp.where(finite, value, jnp.inf)
+    return select(finite, value, jnp.inf)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import linear_minus_log, log1mexp, log_ratio
+from xentjax._select import select
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
 from xentjax.families.gamma import gamma_cumulant
@@ -57,7 +58,7 @@ class Pareto(Family):
         return {
             identity: self.mean,
             square: self.variance,
-            minus_log: jnp.where(alpha > 1, linear_minus_log(-1 / alpha, 1 - 1 / alpha), jnp.inf),
+            minus_log: select(alpha > 1, linear_minus_log(-1 / alpha, 1 - 1 / alpha), jnp.inf),
             log: jnp.log(scale) + 1 / alpha,
             log_square: 1 / alpha**2,
             log_cumulant: lambda k: gamma_cumulant(one, alpha, k),
@@ -75,14 +76,14 @@ class Pareto(Family):
     def mean(self) -> Array:
         alpha = jnp.asarray(self.alpha)
         finite = alpha > 1
-        return jnp.where(finite, self.scale * alpha / jnp.where(finite, alpha - 1, 1.0), jnp.inf)
+        return select(finite, self.scale * alpha / select(finite, alpha - 1, 1.0), jnp.inf)
 
     @property
     def variance(self) -> Array:
         alpha = jnp.asarray(self.alpha)
         finite = alpha > 2
-        safe = jnp.where(finite, alpha, 3.0)
-        return jnp.where(finite, self.scale**2 * safe / ((safe - 1) ** 2 * (safe - 2)), jnp.inf)
+        safe = select(finite, alpha, 3.0)
+        return select(finite, self.scale**2 * safe / ((safe - 1) ** 2 * (safe - 2)), jnp.inf)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         return self.scale * jnp.exp(jax.random.exponential(key, shape, jnp.result_type(self.alpha)) / self.alpha)

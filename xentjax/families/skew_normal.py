@@ -10,6 +10,7 @@ from jax.scipy.special import erf
 
 from xentjax._nodes import cut_depth, stretch_nodes
 from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log, log1mexp, polynomial, quotient
+from xentjax._select import select
 from xentjax._tails import log_normal_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
@@ -52,7 +53,7 @@ class SkewNormal(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
+        z = quotient(select(within, x, 0.0) - self.loc, self.scale)
         skew = math.log(2) + log_normal_tails(self.shape * z)[0]
         return within_support(within, x, -0.5 * z * z - HALF_LOG_2PI + skew - jnp.log(self.scale))
 
@@ -68,7 +69,7 @@ class SkewNormal(Family):
         # twice the mean excess over the point, on the side away from the mean
         lower = point < self.mean
         z = (point - self.loc) / self.scale
-        z, shape = jnp.where(lower, -z, z), jnp.where(lower, -self.shape, self.shape)
+        z, shape = select(lower, -z, z), select(lower, -self.shape, self.shape)
         root = jnp.hypot(shape, jnp.ones_like(shape))
         density = 2 * jnp.exp(-0.5 * z * z - HALF_LOG_2PI + log_normal_tails(shape * z)[0])
         rise = shape / root * _HALF_NORMAL * jnp.exp(log_normal_tails(-z * root)[0])
@@ -80,11 +81,11 @@ class SkewNormal(Family):
         v = self.scale * t
         u = self._delta * v
         near = jnp.abs(u) < 1
-        w = jnp.where(near, u, 0.0)
+        w = select(near, u, 0.0)
         e = erf(w / math.sqrt(2))
         close = 0.5 * v * v - linear_minus_log(e, 1 + e) - _HALF_NORMAL * w**3 * polynomial(_ERF, w * w)
-        tail = log_normal_tails(jnp.where(near, 1.0, u))[0]
-        return jnp.where(near, close, 0.5 * v * v + math.log(2) + tail - u * _HALF_NORMAL)
+        tail = log_normal_tails(select(near, 1.0, u))[0]
+        return select(near, close, 0.5 * v * v + math.log(2) + tail - u * _HALF_NORMAL)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -94,7 +95,7 @@ class SkewNormal(Family):
         skewness = source.expect(lambda x: ((identity(x) - mean) / size) ** 3)
         # skewness = ½ (4 − π) m³ / (1 − m²)^1.5 with m = δ √(2/π)
         root = jnp.cbrt(2 / (4 - math.pi) * jnp.clip(jnp.abs(skewness), 0.02, 0.9))
-        m = root / jnp.sqrt(1 + root * root) * jnp.where(skewness < 0, -1.0, 1.0).astype(root.dtype)
+        m = root / jnp.sqrt(1 + root * root) * select(skewness < 0, -1.0, 1.0).astype(root.dtype)
         scale, delta = size / jnp.sqrt(1 - m * m), m / _HALF_NORMAL
         return cls(mean - scale * m, scale, delta / jnp.sqrt(1 - delta * delta))
 
@@ -126,16 +127,16 @@ def skew_normal_tails(z: Array, shape: Array) -> tuple[Array, Array]:
     that of the opposite skew. Nothing cancels.
     """
     lower = z < 0
-    h, a = jnp.where(lower, -z, z), jnp.where(lower, -shape, shape)
+    h, a = select(lower, -z, z), select(lower, -shape, shape)
     inwards = a < 0
-    log_j = _log_wedge(h, jnp.where(inwards, -a, a))
+    log_j = _log_wedge(h, select(inwards, -a, a))
     log_both = math.log(2) + log_normal_tails(h)[1]
-    rest = jnp.where(inwards, 1.0, erf(h / math.sqrt(2)) + jnp.exp(log_j))
+    rest = select(inwards, 1.0, erf(h / math.sqrt(2)) + jnp.exp(log_j))
     few = rest < 0.5
-    outer = jnp.where(inwards, log_j, log_both + jnp.log1p(-jnp.exp(log_j - log_both)))
-    outer = jnp.where(few, jnp.log1p(-jnp.where(few, rest, 0.0)), outer)
-    inner = jnp.where(few, jnp.log(rest), log1mexp(jnp.where(few, -1.0, outer)))
-    return jnp.where(lower, outer, inner), jnp.where(lower, inner, outer)
+    outer = select(inwards, log_j, log_both + jnp.log1p(-jnp.exp(log_j - log_both)))
+    outer = select(few, jnp.log1p(-select(few, rest, 0.0)), outer)
+    inner = select(few, jnp.log(rest), log1mexp(select(few, -1.0, outer)))
+    return select(lower, outer, inner), select(lower, inner, outer)
 
 
 def _log_wedge(h: Array, a: Array) -> Array:

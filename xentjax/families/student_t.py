@@ -10,6 +10,7 @@ from jax import Array
 
 from xentjax._gamma import digamma_gap_drop, log_gamma_half_step
 from xentjax._numerics import HALF_LOG_2PI, as_float, linear_minus_log, quotient
+from xentjax._select import select
 from xentjax._tails import log_beta_tails
 from xentjax.cumulants import cumulant
 from xentjax.families.cauchy import infinite_cumulant
@@ -26,10 +27,10 @@ def log_kernel(d: int, df: Array, square: Array) -> Array:
     Its derivatives are written out: both branches differentiated twice would compile a third longer.
     """
     w = square / df
-    near = jnp.where(w < 0.5, w, 0.0)
+    near = select(w < 0.5, w, 0.0)
     # ½ square and a rest that vanishes
     series = 0.5 * (square + d * w - (df + d) * linear_minus_log(near, 1 + near))
-    return jnp.where(w < 0.5, series, 0.5 * (df + d) * jnp.log1p(w))
+    return select(w < 0.5, series, 0.5 * (df + d) * jnp.log1p(w))
 
 
 @log_kernel.defjvp
@@ -37,7 +38,7 @@ def _(d: int, primals: tuple, tangents: tuple) -> tuple:
     df, square = primals
     w = square / df
     rest = 1 / (1 + w)
-    part = jnp.where(w < 1, jnp.minimum(w, 1.0) * rest, 1 - rest)
+    part = select(w < 1, jnp.minimum(w, 1.0) * rest, 1 - rest)
     in_df = 0.5 * (linear_minus_log(-part, rest) - d * part / df)
     in_square = 0.5 * (1 + d / df) * rest
     return log_kernel(d, df, square), in_df * tangents[0] + in_square * tangents[1]
@@ -71,7 +72,7 @@ class StudentT(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        z = quotient(jnp.where(within, x, 0.0) - self.loc, self.scale)
+        z = quotient(select(within, x, 0.0) - self.loc, self.scale)
         # so far out that 1 + z² / df is z² / df the kernel is a power
         size, far = jnp.abs(z), _far(z)
         power = (self.df + 1) * jnp.log(jnp.maximum(size, far) / far)
@@ -86,9 +87,9 @@ class StudentT(Family):
 
     def expectations(self) -> dict:
         # the square's expectation is infinite for df ≤ 2, and so is a cross-entropy to a normal, mean or none
-        spread = jnp.where(self.df > 2, self.variance, jnp.inf)
+        spread = select(self.df > 2, self.variance, jnp.inf)
         return {
-            identity: jnp.where(self.df > 1, self.loc, 0.0),
+            identity: select(self.df > 1, self.loc, 0.0),
             square: spread,
             distance: self._distance,
             cumulant: infinite_cumulant,
@@ -100,9 +101,9 @@ class StudentT(Family):
         df, u = jnp.asarray(self.df), jnp.abs(self.loc - point) / self.scale
         finite = df > 1
         density = jnp.exp(self._log_norm() - self._log_kernel(u * u))
-        first = (df + u * u) / jnp.where(finite, df - 1, 1.0) * density
+        first = (df + u * u) / select(finite, df - 1, 1.0) * density
         excess = jnp.maximum(first - u * jnp.exp(self._log_tail(u)), 0.0)
-        return jnp.where(finite, 2 * self.scale * excess, jnp.inf)
+        return select(finite, 2 * self.scale * excess, jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -125,14 +126,14 @@ class StudentT(Family):
 
     @property
     def mean(self) -> Array:
-        return jnp.where(jnp.asarray(self.df) > 1, self.loc, jnp.nan)
+        return select(jnp.asarray(self.df) > 1, self.loc, jnp.nan)
 
     @property
     def variance(self) -> Array:
         df = jnp.asarray(self.df)
         finite = df > 2
-        value = jnp.where(finite, self.scale**2 * df / jnp.where(finite, df - 2, 1.0), jnp.inf)
-        return jnp.where(df > 1, value, jnp.nan)
+        value = select(finite, self.scale**2 * df / select(finite, df - 2, 1.0), jnp.inf)
+        return select(df > 1, value, jnp.nan)
 
     def entropy(self) -> Array:
         """H(self), in nats."""
@@ -151,9 +152,9 @@ class StudentT(Family):
         near = jnp.log1p(-jnp.exp(far))
         # in the middle z² is 0 and has no slope
         middle = z * z == 0
-        rise = jnp.where(middle, 2 * z * jnp.exp(self._log_norm()), 0.0)
-        below = jnp.where(middle, jnp.log1p(rise) - math.log(2), jnp.where(z < 0, far, near))
-        return below, jnp.where(middle, jnp.log1p(-rise) - math.log(2), jnp.where(z < 0, near, far))
+        rise = select(middle, 2 * z * jnp.exp(self._log_norm()), 0.0)
+        below = select(middle, jnp.log1p(rise) - math.log(2), select(z < 0, far, near))
+        return below, select(middle, jnp.log1p(-rise) - math.log(2), select(z < 0, near, far))
 
     def _log_tail(self, size: Array) -> Array:
         # P(T > |z|) = ½ I_w(df / 2, ½) with w = df / (df + z²), and a power of |z| where that is 0
@@ -161,7 +162,7 @@ class StudentT(Family):
         square, power = jnp.minimum(size, far) ** 2, df * jnp.log(jnp.maximum(size, far) / far)
         w = df / (df + square)
         # far out the complement of w has its digits, and those of its derivative, from w
-        rest = jnp.where(w < 0.5, 1 - w, square / (df + square))
+        rest = select(w < 0.5, 1 - w, square / (df + square))
         return log_beta_tails(0.5 * df, jnp.full_like(df, 0.5), w, rest)[0] - math.log(2) - power
 
     def coordinate(self) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ from jax import Array
 from xentjax._gamma import log_factorial_gap
 from xentjax._nodes import cut_depth
 from xentjax._numerics import as_float, expm1_minus, linear_minus_log, log_ratio, relative_entropy_term
+from xentjax._select import select
 from xentjax.cumulants import cumulant
 from xentjax.families.family import Family, within_support
 from xentjax.parameters import Parameter, positive
@@ -75,9 +76,9 @@ class Tweedie(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within, positive = self.support.contains(x), x > 0
-        safe = jnp.where(within & positive, x, self.interior)
+        safe = select(within & positive, x, self.interior)
         value = self._log_density_at_its_mean(safe) - self._half_deviance(safe) / self.dispersion
-        return within_support(within, x, jnp.where(positive, value, -self._number(jnp.asarray(self.mean, x.dtype))))
+        return within_support(within, x, select(positive, value, -self._number(jnp.asarray(self.mean, x.dtype))))
 
     def _half_deviance(self, x: Array) -> Array:
         a, size = 2 - self.power, log_ratio(x, jnp.asarray(self.mean, x.dtype))
@@ -101,15 +102,15 @@ class Tweedie(Family):
     def _cumulant(self, t: Array) -> Array:
         number, a, scale = self._parts
         finite = scale * t < 1
-        s = jnp.where(finite, -scale * t, 0.0)
-        return jnp.where(finite, number * (expm1_minus(-a * jnp.log1p(s)) + a * linear_minus_log(s, 1 + s)), jnp.inf)
+        s = select(finite, -scale * t, 0.0)
+        return select(finite, number * (expm1_minus(-a * jnp.log1p(s)) + a * linear_minus_log(s, 1 + s)), jnp.inf)
 
     @classmethod
     def start(cls, source: Any) -> Self:
         mean, variance = summarize(source, (identity, square))
         # data that are all 0 have no maximum inside
-        mean = jnp.where(mean > 0, mean, 1e-3)
-        return cls(mean, jnp.where(variance > 0, variance, mean) / mean**1.5)
+        mean = select(mean > 0, mean, 1e-3)
+        return cls(mean, select(variance > 0, variance, mean) / mean**1.5)
 
     @property
     def variance(self) -> Array:
@@ -120,7 +121,7 @@ class Tweedie(Family):
         number, a, scale = self._parts
         n = jax.random.poisson(first, number, shape).astype(scale.dtype)
         some = n > 0
-        return jnp.where(some, scale * jax.random.gamma(second, a * jnp.where(some, n, 1.0), shape, scale.dtype), 0.0)
+        return select(some, scale * jax.random.gamma(second, a * select(some, n, 1.0), shape, scale.dtype), 0.0)
 
     def coordinate(self) -> tuple[Array, Array]:
         # of a log-normal distribution with the moments of the values above 0

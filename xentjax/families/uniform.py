@@ -9,6 +9,7 @@ from jax import Array
 
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES
 from xentjax._numerics import linear_minus_log, log_ratio, polynomial, xlogy
+from xentjax._select import select
 from xentjax.cumulants import cumulant, log_cumulant
 from xentjax.families.family import Family
 from xentjax.parameters import Parameter, real
@@ -69,7 +70,7 @@ class Uniform(Family):
             square: self.variance,
             minus_log: gap,
             minus_log1m: _minus_log(1 - high, 1 - low),
-            log: jnp.log(jnp.where(low >= 0, self.mean, 1.0)) - gap,
+            log: jnp.log(select(low >= 0, self.mean, 1.0)) - gap,
             log_square: self._log_square(),
             distance: self._distance,
             cumulant: lambda t: _log_sinhc(0.5 * t * self._width),
@@ -79,13 +80,13 @@ class Uniform(Family):
     def _log_width(self) -> Array:
         """Half the width of log x."""
         positive = jnp.asarray(self.low) > 0
-        return jnp.where(positive, 0.5 * log_ratio(self.high, jnp.where(positive, self.low, self.high)), _WIDE)
+        return select(positive, 0.5 * log_ratio(self.high, select(positive, self.low, self.high)), _WIDE)
 
     def _log_square(self) -> Array:
         # 1 − (h / sinh h)²
         s = _sinhc_minus_1(jnp.minimum(self._log_width(), _WIDE))
         u = s / (1 + s)
-        return jnp.where(jnp.asarray(self.low) >= 0, u * (2 - u), jnp.nan)
+        return select(jnp.asarray(self.low) >= 0, u * (2 - u), jnp.nan)
 
     def _distance(self, point: Array) -> Array:
         half = 0.5 * self._width
@@ -95,20 +96,20 @@ class Uniform(Family):
         """The rise of log(sinh(h) / h) above its tangent, from h to h + k h."""
         h, low = self._log_width(), jnp.asarray(self.low)
         near = jnp.abs(k) * h < 1.5
-        step = jnp.where(near, k, 0.0) * h
+        step = select(near, k, 0.0) * h
         # the function has its poles at a distance of π: eight nodes leave less than 1e-15
         nodes, weights = (jnp.asarray(v, h.dtype).reshape((1,) * k.ndim + (-1,)) for v in (NODES, BREGMAN_WEIGHTS))
         close = step * step * jnp.sum(weights * _sinhc_bend(h + nodes * step[..., None]), -1)
-        rise = 1 + jnp.where(near, 1.0, k)
+        rise = 1 + select(near, 1.0, k)
         size = jnp.maximum(jnp.abs(rise), 1e-20)  # at k = −1, where the slope is 0
         above = rise > 0.5
-        line = linear_minus_log(jnp.where(above, rise - 1, 0.0), jnp.where(above, rise, 1.0))
-        line = jnp.where(above, line, rise - 1 - jnp.log(size))
-        rest = jnp.where(low == 0, 0.0, jnp.log(-jnp.expm1(-2 * size * h)) - jnp.log(-jnp.expm1(-2 * h)))
+        line = linear_minus_log(select(above, rise - 1, 0.0), select(above, rise, 1.0))
+        line = select(above, line, rise - 1 - jnp.log(size))
+        rest = select(low == 0, 0.0, jnp.log(-jnp.expm1(-2 * size * h)) - jnp.log(-jnp.expm1(-2 * h)))
         far = line + h * (size - rise) + rest + 2 * (rise - 1) * h / -jnp.expm1(2 * h)
-        value = jnp.where(near, close, far)
-        value = jnp.where((low == 0) & (k <= -1), jnp.inf, value)
-        return jnp.where(low >= 0, value, jnp.nan)
+        value = select(near, close, far)
+        value = select((low == 0) & (k <= -1), jnp.inf, value)
+        return select(low >= 0, value, jnp.nan)
 
     @classmethod
     def start(cls, source: Any) -> Self:
@@ -131,13 +132,13 @@ class Uniform(Family):
     def tails(self, x: Array) -> tuple[Array, Array]:
         below, above = (x - self.low) / self._width, (self.high - x) / self._width
         lower = below < 0.5
-        log_below = jnp.where(lower, jnp.log(below), jnp.log1p(-jnp.where(lower, 0.5, above)))
-        return log_below, jnp.where(lower, jnp.log1p(-jnp.where(lower, below, 0.5)), jnp.log(above))
+        log_below = select(lower, jnp.log(below), jnp.log1p(-select(lower, 0.5, above)))
+        return log_below, select(lower, jnp.log1p(-select(lower, below, 0.5)), jnp.log(above))
 
     def inverse(self, probability: Array) -> Array:
         # from the nearer end
         lower = probability < 0.5
-        return jnp.where(lower, self.low + probability * self._width, self.high - (1 - probability) * self._width)
+        return select(lower, self.low + probability * self._width, self.high - (1 - probability) * self._width)
 
     def kl_to(self, q: "Uniform") -> Array:
         """KL(self‖q), in nats, without cancellation, where q covers this interval."""
@@ -145,7 +146,7 @@ class Uniform(Family):
 
     def constrain(self, coordinate: Array) -> Array:
         nearer = self._width * jax.nn.sigmoid(-jnp.abs(coordinate))
-        return jnp.where(coordinate < 0, self.low + nearer, self.high - nearer)
+        return select(coordinate < 0, self.low + nearer, self.high - nearer)
 
     def coordinate(self) -> tuple[Array, Array]:
         # the log odds of a uniform variable are logistic
@@ -155,40 +156,40 @@ class Uniform(Family):
 def _minus_log(low: Array, high: Array) -> Array:
     """log E x − E log x, for 0 ≤ low; NaN for a negative low."""
     inside = low >= 0
-    a, b = jnp.where(inside, low, 1.0), jnp.where(inside, high, 2.0)
+    a, b = select(inside, low, 1.0), select(inside, high, 2.0)
     middle = 0.5 * (a + b)
     r = 0.5 * (b - a) / middle
     near = r * r < 0.4
-    square = jnp.where(near, r * r, 0.0)
-    far = 1 - 0.5 * (xlogy(b / middle, b / middle) - xlogy(a / middle, a / middle)) / jnp.where(near, 1.0, r)
-    return jnp.where(inside, jnp.where(near, square * polynomial(_GAP, square), far), jnp.nan)
+    square = select(near, r * r, 0.0)
+    far = 1 - 0.5 * (xlogy(b / middle, b / middle) - xlogy(a / middle, a / middle)) / select(near, 1.0, r)
+    return select(inside, select(near, square * polynomial(_GAP, square), far), jnp.nan)
 
 
 def _sinhc_minus_1(y: Array) -> Array:
     """sinh(y) / y − 1 ≥ 0, without cancellation."""
     near = jnp.abs(y) < 2
-    square = jnp.where(near, y * y, 0.0)
-    safe = jnp.where(near, 2.0, y)
-    return jnp.where(near, square * polynomial(_SINH, square), jnp.sinh(safe) / safe - 1)
+    square = select(near, y * y, 0.0)
+    safe = select(near, 2.0, y)
+    return select(near, square * polynomial(_SINH, square), jnp.sinh(safe) / safe - 1)
 
 
 def _log_sinhc(y: Array) -> Array:
     """log(sinh(y) / y) ≥ 0, without cancellation or overflow."""
     near = jnp.abs(y) < 2
-    size = jnp.where(near, 2.0, jnp.abs(y))
+    size = select(near, 2.0, jnp.abs(y))
     far = size + jnp.log1p(-jnp.exp(-2 * size)) - jnp.log(2 * size)
-    return jnp.where(near, jnp.log1p(_sinhc_minus_1(jnp.where(near, y, 0.0))), far)
+    return select(near, jnp.log1p(_sinhc_minus_1(select(near, y, 0.0))), far)
 
 
 def _sinhc_bend(y: Array) -> Array:
     """The second derivative of log(sinh(y) / y): 1 / y² − 1 / sinh² y."""
     size = jnp.abs(y)
-    safe = jnp.where(size < _WIDE, y, 0.0)
+    safe = select(size < _WIDE, y, 0.0)
     s = _sinhc_minus_1(safe)
     u = s / (1 + s)
     near = jnp.abs(safe) < 2
-    square = jnp.where(near, safe * safe, 0.0)
+    square = select(near, safe * safe, 0.0)
     # (1 − 1 / (1 + s)²) / y², where s / y² is a polynomial
-    ratio = jnp.where(near, polynomial(_SINH, square) / (1 + s), u / jnp.where(near, 1.0, safe) ** 2)
+    ratio = select(near, polynomial(_SINH, square) / (1 + s), u / select(near, 1.0, safe) ** 2)
     middle = ratio * (2 - u)
-    return jnp.where(size < _WIDE, middle, 1 / jnp.where(size < _WIDE, 1.0, y) ** 2)
+    return select(size < _WIDE, middle, 1 / select(size < _WIDE, 1.0, y) ** 2)

@@ -14,6 +14,7 @@ from jax.lax import stop_gradient
 from xentjax._bessel import bessel_ratio, bessel_ratio_complement, log_bessel_bregman, log_bessel_i
 from xentjax._nodes import cut_depth, real_line, stretch_nodes
 from xentjax._numerics import LOG_2PI, log1mexp
+from xentjax._select import select
 from xentjax.families.family import Family
 from xentjax.families.rejection import accepted
 from xentjax.parameters import Parameter, positive, real
@@ -90,7 +91,7 @@ class VonMises(Family):
         k = jnp.asarray(self.concentration)
         loc = self.mean
         # either arc is cut where the density has its extremes: it is monotone on each of three pieces
-        antipode = jnp.where(loc > 0, loc - jnp.pi, loc + jnp.pi)
+        antipode = select(loc > 0, loc - jnp.pi, loc + jnp.pi)
         low, high = jnp.minimum(loc, antipode), jnp.maximum(loc, antipode)
         x = jnp.asarray(x, loc.dtype)
         ends = jnp.asarray([-jnp.pi, jnp.pi], x.dtype)
@@ -100,8 +101,8 @@ class VonMises(Family):
         lost = jnp.asarray([[pi_rest(x.dtype), 0.0, 0.0], [0.0, 0.0, pi_rest(x.dtype)]], x.dtype)
         below, above = log_arcs(k, edges - loc, jnp.diff(edges, axis=-1) + lost)
         lower = below < above
-        other = log1mexp(jnp.where(lower, below, above))
-        return jnp.where(lower, below, other), jnp.where(lower, other, above)
+        other = log1mexp(select(lower, below, above))
+        return select(lower, below, other), select(lower, other, above)
 
     def kl_to(self, q: "VonMises") -> Array:
         """KL(self‖q), in nats, without cancellation."""
@@ -134,16 +135,16 @@ def log_arcs(k: Array, edges: Array, widths: Array) -> Array:
     start, end = edges[..., :-1], edges[..., 1:]
     # from the end nearer to the mode outwards, as far as the density matters
     forward = jnp.abs(jnp.sin(0.5 * start)) < jnp.abs(jnp.sin(0.5 * end))
-    first, sign = jnp.where(forward, start, end), jnp.where(forward, 1.0, -1.0)
+    first, sign = select(forward, start, end), select(forward, 1.0, -1.0)
     top = stop_gradient(jnp.abs(jnp.sin(0.5 * first)))
     reach = jnp.sqrt(top * top + 0.5 * cut_depth(k) / stop_gradient(k))
     enough = 2 * (jnp.arcsin(jnp.minimum(reach, 1.0)) - jnp.arcsin(top))
-    steps, weights = stretch_nodes(jnp.where((reach < 1) & (enough < stop_gradient(widths)), enough, widths))
+    steps, weights = stretch_nodes(select((reach < 1) & (enough < stop_gradient(widths)), enough, widths))
     half = 0.5 * steps * sign[..., None]
     fall = 2 * jnp.sin(half) * jnp.sin(first[..., None] + half)
     depth = 2 * k * jnp.sin(0.5 * first) ** 2
     # taken out with its derivatives: of the piece that decides none are left to cancel
-    least = jnp.min(jnp.where(widths > 0, depth, jnp.inf), -1)
+    least = jnp.min(select(widths > 0, depth, jnp.inf), -1)
     # a piece of no width has a value of 0 and a derivative
     scale = jnp.exp(jnp.minimum(least[..., None] - depth, 1.0))
     integral = jnp.sum(weights * jnp.exp(-k * fall), -1) * scale

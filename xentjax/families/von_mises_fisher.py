@@ -9,6 +9,7 @@ from jax import Array
 
 from xentjax._bessel import bessel_ratio, bessel_ratio_slope, log_bessel_bregman, log_bessel_i
 from xentjax._numerics import HALF_LOG_2PI
+from xentjax._select import select
 from xentjax.families.family import Family
 from xentjax.families.rejection import accepted
 from xentjax.parameters import Parameter, real
@@ -128,5 +129,5 @@ class VonMisesFisher(Family):
         delta = difference @ (jnp.asarray(q.natural) + self.natural) / (other + k)
         across = difference - (difference @ direction) * direction
         along = q.natural @ direction
-        turned = jnp.where(along > 0, across @ across / (other + jnp.where(along > 0, along, 0.0)), other - along)
+        turned = select(along > 0, across @ across / (other + select(along > 0, along, 0.0)), other - along)
         return log_bessel_bregman(self._order, k, delta) + bessel_ratio(self._order, k) * turned

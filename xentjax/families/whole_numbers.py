@@ -10,6 +10,7 @@ from jax import Array
 from jax.lax import stop_gradient
 
 from xentjax._numerics import expm1_minus
+from xentjax._select import select
 
 NUM_TERMS = 512
 _FLAT = 7
@@ -42,14 +43,14 @@ def whole_numbers(first: Array, last: Array) -> tuple[Array, Array]:
     )
     more = jnp.maximum(last - first - (NUM_TERMS - 1), 0.0)
     points = first + j + more * ramp
-    return jnp.minimum(points, last), jnp.where(points > last, -jnp.inf, jnp.log1p(more * slope))
+    return jnp.minimum(points, last), select(points > last, -jnp.inf, jnp.log1p(more * slope))
 
 
 def log_sum(log_term: Callable[[Array], Array], first: Array, last: Array) -> Array:
     """log Σ exp(log_term(k)) over the whole numbers first, ..., last; −inf if there are none."""
     k, log_weights = whole_numbers(first, jnp.maximum(first, last))
     total = jax.nn.logsumexp(log_term(k) + log_weights, axis=-1)
-    return jnp.where(last < first, -jnp.inf, total)
+    return select(last < first, -jnp.inf, total)
 
 
 def cumulant_of_points(points: Array, log_probs: Array, mean: Array) -> Callable[[Array], Array]:
@@ -60,10 +61,10 @@ def cumulant_of_points(points: Array, log_probs: Array, mean: Array) -> Callable
         exponent = t[..., None] * deviations.reshape((1,) * t.ndim + (-1,))
         logs = log_probs.reshape((1,) * t.ndim + (-1,))
         present = logs > -jnp.inf
-        near = jnp.max(jnp.where(present, jnp.abs(exponent), 0.0), -1) < 1
-        small = jnp.where(present & near[..., None], exponent, 0.0)
+        near = jnp.max(select(present, jnp.abs(exponent), 0.0), -1) < 1
+        small = select(present & near[..., None], exponent, 0.0)
         # the first-order terms, which sum to 0, are left out
         close = jnp.log1p(jnp.sum(jnp.exp(logs) * expm1_minus(small), -1))
-        return jnp.where(near, close, jax.nn.logsumexp(logs + jnp.where(near[..., None], 0.0, exponent), axis=-1))
+        return select(near, close, jax.nn.logsumexp(logs + select(near[..., None], 0.0, exponent), axis=-1))
 
     return lambda t: value(jnp.asarray(t))

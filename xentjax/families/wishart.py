@@ -10,6 +10,7 @@ from jax import Array
 from xentjax._gamma import digamma_gap, log_gamma_gap, trigamma_gap
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.families.family import Family, within_support
 from xentjax.families.multivariate_normal import log_det_divergence, whitened
 from xentjax.parameters import Parameter, covariance, positive
@@ -53,7 +54,7 @@ class Wishart(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        safe = jnp.where(within[..., None, None], x, jnp.eye(x.shape[-1], dtype=x.dtype))
+        safe = select(within[..., None, None], x, jnp.eye(x.shape[-1], dtype=x.dtype))
         return within_support(within, x, self.log_prob_of(safe, jnp.zeros_like(safe[..., 0, 0])))
 
     def log_prob_of(self, x: Array, gap: Array) -> Array:
@@ -133,6 +134,6 @@ def _log_gamma_bregman(a: Array, delta: Array, d: int) -> Array:
     near = jnp.abs(delta) < 0.4 * (jnp.minimum(a, a + delta) - pole)
     nodes = jnp.asarray(NODES, a.dtype)
     weights = jnp.asarray(BREGMAN_WEIGHTS, a.dtype)
-    close = delta * delta * (curvature(a + jnp.where(near, delta, 0.0) * nodes) @ weights)
+    close = delta * delta * (curvature(a + select(near, delta, 0.0) * nodes) @ weights)
     slope = sum(jnp.log1p(-0.5 * i / a) - digamma_gap(a - 0.5 * i) for i in range(d))
-    return jnp.where(near, close, _log_gamma_gap(a + delta, d) - _log_gamma_gap(a, d) - delta * slope)
+    return select(near, close, _log_gamma_gap(a + delta, d) - _log_gamma_gap(a, d) - delta * slope)

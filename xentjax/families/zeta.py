@@ -9,6 +9,7 @@ from jax import Array
 
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES
 from xentjax._numerics import log1mexp
+from xentjax._select import select
 from xentjax._zeta import log_hurwitz_zeta
 from xentjax.cumulants import log_cumulant
 from xentjax.families.family import Family
@@ -63,7 +64,7 @@ class Zeta(Family):
         return {
             identity: lambda: self.mean,
             square: lambda: self.variance,
-            minus_log: lambda: jnp.where(s > 2, _cumulant(s, low, jnp.ones_like(s)), jnp.inf),
+            minus_log: lambda: select(s > 2, _cumulant(s, low, jnp.ones_like(s)), jnp.inf),
             log: lambda: _slope(s, low),
             log_square: lambda: _curvature(s, low),
             log_cumulant: lambda k: _cumulant(s, low, k),
@@ -77,15 +78,15 @@ class Zeta(Family):
     @property
     def mean(self) -> Array:
         s, low = self._values()
-        return jnp.where(s > 2, jnp.exp(_slope(s, low) + _cumulant(s, low, jnp.ones_like(s))), jnp.inf)
+        return select(s > 2, jnp.exp(_slope(s, low) + _cumulant(s, low, jnp.ones_like(s))), jnp.inf)
 
     @property
     def variance(self) -> Array:
         s, low = self._values()
         finite = s > 3
-        safe = jnp.where(finite, s, 4.0)
+        safe = select(finite, s, 4.0)
         first, second = (_cumulant(safe, low, jnp.full_like(s, k)) for k in (1.0, 2.0))
-        return jnp.where(finite, self.mean**2 * jnp.expm1(second - 2 * first), jnp.inf)
+        return select(finite, self.mean**2 * jnp.expm1(second - 2 * first), jnp.inf)
 
     @functools.partial(jax.jit, static_argnames="shape")
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
@@ -113,7 +114,7 @@ class Zeta(Family):
         s, low = self._values()
         same = _cumulant(s, low, s - q.exponent)
         cross, own = (-m.log_prob_of(*summarize(self, m.statistics)) for m in (q, self))
-        return jnp.where(low == q.low, same, cross - own)
+        return select(low == q.low, same, cross - own)
 
 
 def _log_zeta_slope(s: Array, low: Array) -> Array:
@@ -133,14 +134,14 @@ def _curvature(s: Array, low: Array) -> Array:
 def _cumulant(s: Array, low: Array, k: Array) -> Array:
     """log E exp(k (log x − E log x)); +inf for k ≥ s − 1."""
     finite = s - k > 1
-    k = jnp.where(finite, k, 0.0)
+    k = select(finite, k, 0.0)
     # the integral of (1 − t) k² times the variance at s − t k, where the pole at 1 is not near, nor the variance, which
     # falls as (1 + 1 / low)^−s, too different at the ends; else a difference
     near = jnp.abs(k) < 0.4 * jnp.minimum(jnp.minimum(s, s - k) - 1, 3.5 / jnp.log1p(1 / low))
     nodes = jnp.asarray(NODES, k.dtype).reshape((1,) * k.ndim + (-1,))
-    between = s - jnp.where(near, k, 0.0)[..., None] * nodes
+    between = s - select(near, k, 0.0)[..., None] * nodes
     weights = jnp.asarray(BREGMAN_WEIGHTS, k.dtype)
     close = k * k * (_curvature(between, jnp.broadcast_to(low, between.shape)) @ weights)
     moved, own = (log_hurwitz_zeta(*jnp.broadcast_arrays(at, low)) for at in (s - k, s))
-    value = jnp.where(near, close, moved - own - k * _slope(s, low))
-    return jnp.where(finite, value, jnp.inf)
+    value = select(near, close, moved - own - k * _slope(s, low))
+    return select(finite, value, jnp.inf)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax._select import select
 from xentjax.estimation import fit_mle
 from xentjax.inference.influence import by_case, check_cases
 from xentjax.inference.matrices import bread_and_meat
@@ -84,7 +85,7 @@ def aicc(fit: Any) -> Array:
     """
     k, value = num_parameters(fit), _aic("aicc", fit)
     room = fit._observations("aicc").astype(value.dtype) - (k + 1)
-    return value + jnp.where(room > 0, 2 * k * (k + 1) / jnp.where(room > 0, room, 1.0), jnp.inf)
+    return value + select(room > 0, 2 * k * (k + 1) / select(room > 0, room, 1.0), jnp.inf)
 
 
 def bic(fit: Any) -> Array:
@@ -188,7 +189,7 @@ def _leave_one_out(fit: Any, source: Empirical) -> Array:
     losses = by_case(fit, source, lambda model, x: -model.log_prob(x))
     weights = jnp.ones(num_points(source.data)) if source.weights is None else source.weights
     weights = weights.astype(losses.dtype)
-    return jnp.sum(jnp.where(weights == 0, 0.0, weights * losses)) / jnp.sum(weights)
+    return jnp.sum(select(weights == 0, 0.0, weights * losses)) / jnp.sum(weights)
 
 
 def cross_validation(fit: Any, data: Any, key: Array, weights: Any = None, *, folds: int = 10) -> Array:
@@ -244,13 +245,13 @@ def _cross_validation(fit: Any, source: Empirical, key: Array, folds: int) -> tu
     counted, held = source.counted().data, [name for name in fit.fixed if name not in fit.ends]
 
     def predict(k: Array) -> tuple[Any, Array]:
-        trained = fit_mle(fit.model, source.data, weights=jnp.where(fold == k, 0.0, own), fixed=held)
+        trained = fit_mle(fit.model, source.data, weights=select(fold == k, 0.0, own), fixed=held)
         losses = -jax.vmap(trained.model.log_prob)(counted)
-        return trained, jnp.sum(jnp.where((fold == k) & (own > 0), own.astype(losses.dtype) * losses, 0.0))
+        return trained, jnp.sum(select((fold == k) & (own > 0), own.astype(losses.dtype) * losses, 0.0))
 
     fits, sums = jax.vmap(predict)(jnp.arange(folds))
     mean = jnp.sum(sums) / jnp.sum(own).astype(sums.dtype)
-    return jnp.where(jnp.all(fits.converged), mean, jnp.nan), fits
+    return select(jnp.all(fits.converged), mean, jnp.nan), fits
 
 
 def _aic(caller: str, fit: Any) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float, relative_entropy_term
+from xentjax._select import select
 from xentjax.inference.observations import compiled, known, observed
 from xentjax.inference.resampling import check_simulation, refit
 from xentjax.records import record
@@ -168,7 +169,7 @@ def chi_squared(model: Any, data: Any, edges: Any = None) -> Array:
     """
     counts, expected = _cells("chi_squared", model, data, edges)
     present = (expected > 0) | (counts > 0)
-    return jnp.sum(jnp.where(present, (counts - expected) ** 2 / jnp.where(present, expected, 1.0), 0.0))
+    return jnp.sum(select(present, (counts - expected) ** 2 / select(present, expected, 1.0), 0.0))
 
 
 def g_squared(model: Any, data: Any, edges: Any = None) -> Array:
@@ -241,7 +242,7 @@ def _simulated(fit: Fit, source: Empirical, key: Array, statistic: Callable, num
     number = jnp.sum(counted)
     p_value = ((1 + jnp.sum(counted & (values >= value))) / (1 + number)).astype(value.dtype)
     sound = fit.converged & ~jnp.isnan(value) & ~(jnp.isinf(value) & jnp.any(counted & jnp.isinf(values)))
-    return GoodnessOfFit(value, jnp.where(sound, p_value, jnp.nan), number)
+    return GoodnessOfFit(value, select(sound, p_value, jnp.nan), number)
 
 
 def _numbers(caller: str, model: Any, data: Any, continuous: bool = False) -> Array:
@@ -279,7 +280,7 @@ def _cells(caller: str, model: Any, data: Any, edges: Any) -> tuple[Array, Array
     zero, one = jnp.zeros(1, below.dtype), jnp.ones(1, below.dtype)
     below, above = jnp.concatenate([zero, below, one]), jnp.concatenate([one, above, zero])
     # the difference of the tails that are smaller keeps its digits
-    shares = jnp.where(below[:-1] < 0.5, below[1:] - below[:-1], above[:-1] - above[1:])
+    shares = select(below[:-1] < 0.5, below[1:] - below[:-1], above[:-1] - above[1:])
     places = jnp.searchsorted(edges, x)
     counts = jnp.zeros_like(shares).at[places].add(1.0)
     return counts, x.shape[0] * shares
@@ -292,7 +293,7 @@ def _default_edges(model: Any, x: Array) -> Array:
         return edges
     # equal edges make empty cells, which count for nothing; those that leave less than 5 above pool it with the last
     expected = x.shape[0] * jnp.exp(jax.vmap(model.log_survival)(edges))
-    return jnp.where(expected >= 5, edges, jnp.inf)
+    return select(expected >= 5, edges, jnp.inf)
 
 
 def _checked_edges(caller: str, edges: Any) -> Array:

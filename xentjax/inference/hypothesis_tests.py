@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
+from xentjax._select import select
 from xentjax.families.chi_squared import ChiSquared
 from xentjax.inference.covariance import Covariance, covariance_or_observed
 from xentjax.inference.criteria import num_parameters
@@ -275,7 +276,7 @@ def _wald(fn: Callable, covariance: Covariance) -> tuple[Array, Array]:
     spread = derivative @ covariance.matrix @ derivative.T
     if covariance.ends:
         unknown, _ = ravel_pytree(moves_with_ends(fn, covariance))
-        numbers = jnp.where(unknown, jnp.nan, numbers)
+        numbers = select(unknown, jnp.nan, numbers)
     unit, core = inverse_core(spread)
     scaled = numbers / unit
     return scaled @ core @ scaled, numbers
@@ -303,7 +304,7 @@ def _score(names: tuple[str, ...], model: Any, source: Empirical, information: A
     source = source.counted()
     gradients = point_scores(model, names, source.data)
     unit = jnp.max(jnp.abs(gradients), 0) if information is None else units(information)
-    unit = jnp.where(unit == 0, 1.0, unit)
+    unit = select(unit == 0, 1.0, unit)
     gradients = gradients / unit[None, :]
     scaled = outer_products(gradients, source) if information is None else information / jnp.outer(unit, unit)
     mean = weighted_mean(gradients, source.weights)
@@ -341,11 +342,11 @@ def _information_matrix(fit: Any, source: Empirical) -> tuple[Array, Array]:
 def _quadratic_form(each: Array, own: Array, source: Empirical) -> tuple[Array, Array]:
     """n d̄ᵀ V⁺ d̄ and the rank of V, for d [n, q] and what varies of it."""
     size = jnp.sqrt(weighted_mean(each * each, source.weights))
-    size = jnp.where(size == 0, 1.0, size)
+    size = select(size == 0, 1.0, size)
     center = weighted_mean(each, source.weights) / size
     values, vectors = jnp.linalg.eigh(outer_products(own / size[None, :], source))
     # a component that the fit determines varies by rounding only
     varies = values > jnp.finfo(values.dtype).eps ** 0.75
-    along = jnp.where(varies, center @ vectors, 0.0)
-    statistic = jnp.sum(along * along / jnp.where(varies, values, 1.0))
+    along = select(varies, center @ vectors, 0.0)
+    statistic = jnp.sum(along * along / select(varies, values, 1.0))
     return source.total.astype(statistic.dtype) * statistic, jnp.sum(varies)

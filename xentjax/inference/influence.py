@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
 from xentjax.estimation import fit_mle
 from xentjax.inference.matrices import inverse_core, point_scores, units
 from xentjax.inference.observations import (
@@ -77,7 +78,7 @@ def _influence(fit: Any, data: Any) -> Any:
     met = jnp.isfinite(jax.vmap(fit.model.log_prob)(data))  # no model has met what it excludes
 
     def of_met(values: Array) -> Array:
-        return jnp.where(met.reshape((-1,) + (1,) * (values.ndim - 1)), values, jnp.nan)
+        return select(met.reshape((-1,) + (1,) * (values.ndim - 1)), values, jnp.nan)
 
     found = {i: of_met(values) for i, values in influence_at(fit, data).items()}
     return replace_leaves(fit.model, [found.get(i, leaf.value) for i, leaf in enumerate(named_leaves(fit.model))])
@@ -152,7 +153,7 @@ def by_case(fit: Any, source: Empirical, function: Callable[[Any, Any], Any]) ->
         # NaN where the matrix is not positive definite
         move = jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(whole - hessian), True), slope)
         near = 0.5 * slope @ move <= SMALL
-        return function(build(point + jnp.where(near | fit.converged, move, jnp.nan) / unit), x), near
+        return function(build(point + select(near | fit.converged, move, jnp.nan) / unit), x), near
 
     counted = source.counted().data
     found, near = jax.lax.map(without, (counted, weights), batch_size=BLOCK)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.inference.covariance import Covariance, covariance_or_observed
 from xentjax.inference.natural_scale import moved, scale_and_core, spread_of
 from xentjax.inference.observations import compiled, coordinates
@@ -166,7 +167,7 @@ def _delta(fn: Callable, covariance: Covariance, level: Any) -> Estimate:
     errors = jax.tree.map(lambda slope: spread_of(slope, scale, core), slopes)
     if covariance.ends:
         unknown = moves_with_ends(fn, covariance)
-        errors = jax.tree.map(lambda error, lost: jnp.where(lost, jnp.nan, error), errors, unknown)
+        errors = jax.tree.map(lambda error, lost: select(lost, jnp.nan, error), errors, unknown)
     low = jax.tree.map(lambda v, e: v - z * e, value, errors)
     high = jax.tree.map(lambda v, e: v + z * e, value, errors)
     return Estimate(value, errors, low, high)
@@ -202,5 +203,5 @@ def _moved_by_logit(p: Array, distance: Array) -> Array:
     """Probabilities after a move of their logits that is this distance to first order; 0 and 1 stay."""
     slope = p * (1 - p)
     inside = slope > 0
-    logit = jax.scipy.special.logit(jnp.where(inside, p, 0.5))
-    return jnp.where(inside, jax.scipy.special.expit(logit + distance / jnp.where(inside, slope, 1.0)), p)
+    logit = jax.scipy.special.logit(select(inside, p, 0.5))
+    return select(inside, jax.scipy.special.expit(logit + distance / select(inside, slope, 1.0)), p)

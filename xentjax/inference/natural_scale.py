@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
 from xentjax.inference.observations import coordinates
 from xentjax.parameters import NamedLeaf, named_leaves, replace_leaves
 
@@ -20,14 +21,14 @@ def spread_of(slopes: Array, scale: Array, core: Array) -> Array:
     scaled = slopes * jnp.broadcast_to(scale, slopes.shape)
     # a parameter of 1e-30 has a variance below the range of float32
     size = jnp.max(jnp.abs(scaled), -1, keepdims=True, initial=0.0)
-    scaled = scaled / jnp.where(size > 0, size, 1.0)
+    scaled = scaled / select(size > 0, size, 1.0)
     return size[..., 0] * jnp.sqrt(jnp.sum((scaled @ core) * scaled, -1))
 
 
 def scale_and_core(matrix: Array) -> tuple[Array, Array]:
     """A covariance as standard deviations [m] and correlations [m, m]; a coordinate that does not vary has 0."""
     root = jnp.sqrt(jnp.diagonal(matrix))
-    safe = jnp.where(root == 0, 1.0, root)
+    safe = select(root == 0, 1.0, root)
     return root, matrix / jnp.outer(safe, safe)
 
 

@@ -11,6 +11,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.certificates import second_order, symmetric_eigen
 from xentjax.inference.intervals import probability
 from xentjax.inference.matrices import inverse_core, units
@@ -67,7 +68,7 @@ def profile_interval(
         models, never = _searched(*asked, distances, found)
     values = next(leaf.value for leaf in named_leaves(models) if leaf.name == entry.leaf)
     low, high = values[:, *entry.place]
-    return jnp.where(never[0], support.low, low), jnp.where(never[1], support.high, high)
+    return select(never[0], support.low, low), select(never[1], support.high, high)
 
 
 def profile(fit: Fit, data: Any, name: str, values: Any, *, weights: Any = None) -> Array:
@@ -131,8 +132,8 @@ def _path(fit: Fit, source: Empirical, index: Array) -> _Path:
     point, unravel = ravel_pytree(free)
     objective = cross_entropy_objective(constrain, fit.model, source.counted())
     places = jnp.arange(point.shape[0])
-    rest = jnp.where(places[:-1] < index, places[:-1], places[1:])
-    sources = jnp.where(places < index, places, jnp.where(places == index, places[-1], places - 1))
+    rest = select(places[:-1] < index, places[:-1], places[1:])
+    sources = select(places < index, places, select(places == index, places[-1], places - 1))
 
     def whole(coordinate: Array, others: Array) -> Any:
         return unravel(jnp.append(others, coordinate)[sources])
@@ -151,8 +152,8 @@ def _path(fit: Fit, source: Empirical, index: Array) -> _Path:
     width = jnp.sqrt(column[index] / fit.observations.astype(column.dtype))
     slopes = column[rest] / column[index]
     # where the likelihood is flat or has a kink it tells neither
-    width = jnp.where(jnp.isfinite(width) & (width > 0), width, 1.0)
-    slopes = jnp.where(jnp.isfinite(slopes), slopes, 0.0)
+    width = select(jnp.isfinite(width) & (width > 0), width, 1.0)
+    slopes = select(jnp.isfinite(slopes), slopes, 0.0)
     return _Path(point[index], point[rest], width, slopes, lambda *at: constrain(whole(*at)), minimum, derivatives)
 
 
@@ -200,7 +201,7 @@ def _searched(
     signs, limit = _SIGNS.astype(path.center.dtype), _limit(level, path)
     coordinates, never = jax.vmap(lambda sign, *at: _end(fit, path, sign, limit, *at))(signs, distances, found)
     sound = fit.converged & ~jnp.any(jnp.isnan(coordinates))
-    return _models(fit, path, jnp.where(sound, coordinates, jnp.nan)), never & sound
+    return _models(fit, path, select(sound, coordinates, jnp.nan)), never & sound
 
 
 def _limit(level: Any, path: _Path) -> Array:
@@ -209,7 +210,7 @@ def _limit(level: Any, path: _Path) -> Array:
 
 
 def _models(fit: Fit, path: _Path, coordinates: Array) -> Any:
-    coordinates = jnp.where(fit.converged, coordinates, jnp.nan)
+    coordinates = select(fit.converged, coordinates, jnp.nan)
     return jax.vmap(lambda coordinate: path.model(coordinate, path.others))(coordinates)
 
 
@@ -283,35 +284,35 @@ def _end(fit: Fit, path: _Path, sign: Array, limit: Array, distance: Array, foun
         # a better fit than the fit: beyond the end it does not matter; before it there is no interval
         better = ratio < -0.01 * limit**2 - limit * noise
         usable = jnp.isfinite(excess) & ~better
-        low = jnp.where(usable & (excess < 0), s.at, s.low)
-        high = jnp.where(usable & (excess >= 0), s.at, s.high)
+        low = select(usable & (excess < 0), s.at, s.low)
+        high = select(usable & (excess >= 0), s.at, s.high)
         # twice the distance brings less than a thousandth of what is missing: floats end before a thousand doublings
         doubled = (s.at > 1.99 * s.last) & (s.at > 0.99 * first)
         never = usable & (high == jnp.inf) & doubled & (jnp.abs(excess - s.excess) < -1e-3 * excess)
-        new = jnp.where(usable, _next(s, excess, low, high), 0.5 * (s.last + s.at))
+        new = select(usable, _next(s, excess, low, high), 0.5 * (s.last + s.at))
         moved = jnp.abs(new - s.at)
         done = never | (moved <= 0.1 * eps**0.5 * s.at) | (jnp.abs(excess) <= noise)
-        dip = jnp.where(better, jnp.minimum(s.dip, s.at), s.dip)
-        last, excess = jnp.where(usable, s.at, s.last), jnp.where(usable, excess, s.excess)
-        others = jnp.where(usable, others, s.others)
+        dip = select(better, jnp.minimum(s.dip, s.at), s.dip)
+        last, excess = select(usable, s.at, s.last), select(usable, excess, s.excess)
+        others = select(usable, others, s.others)
         return _Search(new, low, high, last, excess, others, dip, moved, s.steps + 1, done, never)
 
     zero, no = jnp.zeros_like(limit), jnp.asarray(False)
     far = zero + jnp.inf
-    at = jnp.where(found, distance, first)
+    at = select(found, distance, first)
     start = _Search(at, zero, far, zero, -limit, path.others, far, far, jnp.asarray(0), found, no)
     end = jax.lax.while_loop(lambda s: ~s.done & (s.steps < _OUTER_STEPS), body, start)
     # a search that was stopped by a dip ends just before it
     reached = end.done & (end.at < (1 - 10 * eps**0.5) * end.dip)
-    return jnp.where(reached, path.center + sign * end.at, jnp.nan), end.never
+    return select(reached, path.center + sign * end.at, jnp.nan), end.never
 
 
 def _next(s: _Search, excess: Array, low: Array, high: Array) -> Array:
     """The secant's distance where it is inside the bracket and the steps halve; else a bisection or a doubling."""
     secant = s.at - excess * (s.at - s.last) / (excess - s.excess)
     closed = high < jnp.inf
-    good = (secant > low) & (secant < jnp.where(closed, high, 2 * s.at)) & (jnp.abs(secant - s.at) < 0.5 * s.moved)
-    return jnp.where(good, secant, jnp.where(closed, 0.5 * (low + high), 2 * s.at))
+    good = (secant > low) & (secant < select(closed, high, 2 * s.at)) & (jnp.abs(secant - s.at) < 0.5 * s.moved)
+    return select(good, secant, select(closed, 0.5 * (low + high), 2 * s.at))
 
 
 @compiled()
@@ -322,11 +323,11 @@ def _profile(fit: Fit, source: Empirical, coordinates: Array, index: Array) -> A
 
     def visit(sides: tuple, distance: Array) -> tuple:
         """From the last minimum on the same side."""
-        side = jnp.where(distance < 0, 0, 1)
+        side = select(distance < 0, 0, 1)
         before, others = (each[side] for each in sides)
         value, others = path.minimum(path.center + distance, others + (distance - before) * path.slopes)
         moved = (sides[0].at[side].set(distance), sides[1].at[side].set(others))
-        return jax.tree.map(lambda new, old: jnp.where(jnp.isfinite(value), new, old), moved, sides), value
+        return jax.tree.map(lambda new, old: select(jnp.isfinite(value), new, old), moved, sides), value
 
     start = (jnp.zeros(2, path.center.dtype), jnp.stack([path.others, path.others]))
     found: Array = jax.lax.scan(visit, start, coordinates[order])[1]

@@ -11,6 +11,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jax.scipy.special import ndtr, ndtri
 
+from xentjax._select import select
 from xentjax.certificates import gap_tolerance
 from xentjax.diagnosis import diagnose, ending
 from xentjax.inference.influence import influence_at
@@ -224,7 +225,7 @@ def _exponential(key: Array, source: Empirical, shape: tuple[int, int]) -> Array
     if source.weights is None:
         return jax.random.exponential(key, shape)
     shapes = jnp.broadcast_to(source.weights, shape)
-    return jnp.where(shapes > 0, jax.random.gamma(key, jnp.where(shapes > 0, shapes, 1.0)), 0.0)
+    return select(shapes > 0, jax.random.gamma(key, select(shapes > 0, shapes, 1.0)), 0.0)
 
 
 def _multinomial(key: Array, source: Empirical, shape: tuple[int, int]) -> Array:
@@ -303,7 +304,7 @@ def _columns(model: Any) -> tuple[Array, Callable[[Array], Any]]:
 def _table(replicates: Replicates) -> Array:
     """[num_samples, k], NaN in the rows that are left out, and in the columns of ends of the support."""
     table = jax.vmap(lambda model: _columns(model)[0])(replicates.models)
-    return jnp.where(replicates.converged[:, None] & ~_at_ends(replicates.fit)[None, :], table, jnp.nan)
+    return select(replicates.converged[:, None] & ~_at_ends(replicates.fit)[None, :], table, jnp.nan)
 
 
 def _at_ends(fit: Fit) -> np.ndarray:
@@ -365,7 +366,7 @@ def _acceleration(fit: Fit, source: Empirical) -> Array:
     each = influence_at(fit, source.data).values()
     influence = jnp.concatenate([moves.reshape(moves.shape[0], -1) for moves in each], 1)
     size = jnp.max(jnp.abs(influence), 0)
-    influence = influence / jnp.where(size > 0, size, 1.0)[None, :]
+    influence = influence / select(size > 0, size, 1.0)[None, :]
     weights = jnp.ones_like(influence[:, 0]) if source.weights is None else source.weights.astype(influence.dtype)
     square, cube = weights @ influence**2, weights @ influence**3
-    return jnp.where(square > 0, cube / (6 * jnp.where(square > 0, square, 1.0) ** 1.5), 0.0)
+    return select(square > 0, cube / (6 * select(square > 0, square, 1.0) ** 1.5), 0.0)

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float, log1mexp
+from xentjax._select import select
 from xentjax.families.family import tail, within_support
 from xentjax.parameters import as_support
 from xentjax.records import record, static, unnamed
 from xentjax.supports import REAL, Support
 
 # methods of other libraries, best first, and what makes logarithms of them
-BELOW = {"log_cdf": jnp.asarray, "cdf": lambda p: jnp.where(p > 0, jnp.log(jnp.where(p > 0, p, 1.0)), -jnp.inf)}
+BELOW = {"log_cdf": jnp.asarray, "cdf": lambda p: select(p > 0, jnp.log(select(p > 0, p, 1.0)), -jnp.inf)}
 ABOVE = {"log_survival": jnp.asarray, "log_survival_function": jnp.asarray}
 
 
@@ -88,7 +89,7 @@ class Built:
             return self.build(self.params).log_prob(x)
         x, within = jnp.asarray(x), self.contains(x)  # of the type it came in: labels are whole numbers
         inside = within if self.support.ndim == 0 else within[..., None]
-        safe = jnp.where(inside, x, jnp.asarray(self.interior, x.dtype))
+        safe = select(inside, x, jnp.asarray(self.interior, x.dtype))
         return within_support(within, x, self.build(self.params).log_prob(safe))
 
     def ends(self) -> tuple[Any, Any]:

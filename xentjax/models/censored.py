@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.models.intervals import check_tails, is_discrete, log_interval, log_tail, points_of, support_of
 from xentjax.models.starts import started
 from xentjax.records import record, static, unnamed
@@ -72,12 +73,12 @@ class Censored:
         low, high, *entry = _numbers(point)
         exact = low == high
         # what is not exact is known to exceed its entry
-        first = jnp.where(exact, low, jnp.maximum(low, entry[0])) if entry else low
+        first = select(exact, low, jnp.maximum(low, entry[0])) if entry else low
         value = self._log_prob_of_kind(jnp.stack([first, high]), exact)
         if entry:
             value = value - self._tail("log_survival", entry[0][None])[0]
-            value = jnp.where(high <= entry[0], -jnp.inf, value)
-        return jnp.where((low <= high) & ~(exact & jnp.isinf(low)), value, jnp.nan)
+            value = select(high <= entry[0], -jnp.inf, value)
+        return select((low <= high) & ~(exact & jnp.isinf(low)), value, jnp.nan)
 
     def _log_prob_of_kind(self, ends: Array, exact: Array) -> Array:
         """The value of a point of any of the kinds, with those that are left out NaN."""
@@ -91,9 +92,9 @@ class Censored:
         between = log_interval(self.of, ends, below, above) if two else none
         density = between if two else self.of.log_prob(low) if "exact" in kinds else none
         right, left = high == jnp.inf, low == -jnp.inf
-        value = jnp.where(right, above[0] if "right" in kinds else none, between)
-        value = jnp.where(left, jnp.where(right, 0.0, below[-1] if "left" in kinds else none), value)
-        return jnp.where(exact, density if "exact" in kinds else none, value)
+        value = select(right, above[0] if "right" in kinds else none, between)
+        value = select(left, select(right, 0.0, below[-1] if "left" in kinds else none), value)
+        return select(exact, density if "exact" in kinds else none, value)
 
     def _tail(self, side: str, points: Array) -> Array:
         check_tails("Censored", self.of, side)
@@ -126,14 +127,14 @@ def _imputed(of: Any, low: Array, high: Array) -> Array:
     support = support_of(of)
     least, greatest = (-jnp.inf, jnp.inf) if support is None else (support.low, support.high)
     a, b = jnp.maximum(low, least), jnp.minimum(high, greatest)
-    known = jnp.where(jnp.isfinite(a), a, jnp.where(jnp.isfinite(b), b, 0.0))
+    known = select(jnp.isfinite(a), a, select(jnp.isfinite(b), b, 0.0))
     spread = jnp.std(known)
-    spread = jnp.where(spread > 0, spread, jnp.where(known[0] == 0, 1.0, jnp.abs(known[0])))
+    spread = select(spread > 0, spread, select(known[0] == 0, 1.0, jnp.abs(known[0])))
     # beyond an open end by half of what is known to lie before it, or by half a standard deviation
-    beyond = jnp.where(jnp.isfinite(least) & (a > least), a - least, spread) if np.isfinite(least) else spread
-    last = jnp.where(jnp.isfinite(b), b, a + beyond)
-    first = jnp.where(jnp.isfinite(a), a, last - spread)
-    first, last = jnp.where(jnp.isfinite(first), first, -spread), jnp.where(jnp.isfinite(last), last, spread)
+    beyond = select(jnp.isfinite(least) & (a > least), a - least, spread) if np.isfinite(least) else spread
+    last = select(jnp.isfinite(b), b, a + beyond)
+    first = select(jnp.isfinite(a), a, last - spread)
+    first, last = select(jnp.isfinite(first), first, -spread), select(jnp.isfinite(last), last, spread)
     values = jnp.concatenate([first + share * (last - first) for share in (0.25, 0.75)])
     return jnp.ceil(values) if is_discrete(of) else values
 
@@ -164,9 +165,9 @@ def right_censored(time: Any, event: Any, entry: Any = None) -> tuple[Array, ...
     x = parts["time"]
     _check(name, jnp.isfinite(x), parts, "a finite time", "an observation that never began is left out")
     if entry is None:
-        return x, jnp.where(seen == 1, x, jnp.inf)
+        return x, select(seen == 1, x, jnp.inf)
     _check(name, parts["entry"] < x, parts, "an entry before the time", "leave out what was never under watch")
-    return x, jnp.where(seen == 1, x, jnp.inf), parts["entry"]
+    return x, select(seen == 1, x, jnp.inf), parts["entry"]
 
 
 def interval_censored(low: Any, high: Any, entry: Any = None) -> tuple[Array, ...]:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.sources import Empirical, num_points
 
 # the part of all data in each group, so that no group is a single value, whose scale is 0
@@ -45,7 +46,7 @@ def _around_centres(points: Array, counts: Array, shares: Array) -> tuple[Array,
     """k-means in units of the columns' deviations: the best of a few starts, drawn by squared distance (k-means++)."""
     mean = counts @ points
     deviation = jnp.sqrt(counts @ (points - mean[None, :]) ** 2)
-    z = (points - mean[None, :]) / jnp.where(deviation > 0, deviation, 1.0)[None, :]
+    z = (points - mean[None, :]) / select(deviation > 0, deviation, 1.0)[None, :]
     # by inversion along the data, so that a point of weight 2 is drawn as two points are
     draws = jax.random.uniform(jax.random.key(0), (SEEDS, shares.shape[0]), z.dtype)
     centres, spreads = jax.lax.map(lambda u: _k_means(z, counts, u), draws)
@@ -59,14 +60,14 @@ def _k_means(z: Array, counts: Array, draws: Array) -> tuple[Array, Array]:
 
     def add(j: Array, centres: Array) -> Array:
         chosen = jnp.arange(k) < j
-        distance = jnp.min(jnp.where(chosen[None, :], _squares(z, centres), jnp.inf), 1)
-        mass = jnp.cumsum(counts * jnp.where(j == 0, 1.0, distance))
+        distance = jnp.min(select(chosen[None, :], _squares(z, centres), jnp.inf), 1)
+        mass = jnp.cumsum(counts * select(j == 0, 1.0, distance))
         return centres.at[j].set(z[jnp.searchsorted(mass, draws[j] * mass[-1])])
 
     def move(_: Array, centres: Array) -> Array:
         own = jax.nn.one_hot(jnp.argmin(_squares(z, centres), 1), k, dtype=z.dtype, axis=0) * counts[None, :]
         total = jnp.sum(own, 1)[:, None]
-        return jnp.where(total > 0, (own @ z) / jnp.where(total > 0, total, 1.0), centres)
+        return select(total > 0, (own @ z) / select(total > 0, total, 1.0), centres)
 
     centres = jax.lax.fori_loop(0, k, add, jnp.zeros((k, z.shape[1]), z.dtype))
     centres = jax.lax.fori_loop(0, ROUNDS, move, centres)

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import log_ndtr, ndtr, ndtri
 
+from xentjax._select import select
+
 
 class Link(NamedTuple):
     """A link g between a parameter and its predictor η.
@@ -46,7 +48,7 @@ def _log_expm1(x: Array) -> Array:
 def _cloglog_logit(eta: Array) -> Array:
     # where exp(η) is less than the rounding of 1 the two are η, and their derivatives would divide by 0
     small = eta < jnp.log(jnp.finfo(eta.dtype).eps)
-    return jnp.where(small, eta, _log_expm1(jnp.exp(jnp.where(small, 0.0, eta))))
+    return select(small, eta, _log_expm1(jnp.exp(select(small, 0.0, eta))))
 
 
 identity = Link(_identity, _identity)

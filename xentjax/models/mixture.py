@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
 from xentjax.families.family import Family
 from xentjax.models.groups import groups_of
 from xentjax.models.starts import is_open, started
@@ -171,7 +172,7 @@ class Mixture(Family):
             return min(values) if nothing > 0 else max(values)
         if isinstance(ends, tuple):
             ends = jnp.stack([jnp.asarray(end, self.weights.dtype) for end in ends])
-        return extreme(jnp.where(_along(self.weights != 0, ends), ends, nothing), 0)
+        return extreme(select(_along(self.weights != 0, ends), ends, nothing), 0)
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         each = self._each(lambda component: (component.log_cdf(x), component.log_survival(x)))
@@ -272,7 +273,7 @@ class Mixture(Family):
 
         def average(values: Array) -> Array:
             # a component of weight 0 may have no expectation
-            return jnp.tensordot(weights, jnp.where(_along(weights != 0, values), values, 0.0), 1)
+            return jnp.tensordot(weights, select(_along(weights != 0, values), values, 0.0), 1)
 
         return jax.tree.map(average, each)
 
@@ -317,14 +318,14 @@ def _log_sum(weights: tuple[Array, ...], each: tuple[Array, ...]) -> tuple[Array
     About the largest term that counts, which the derivative need not know; a weight of 0 has one.
     """
     pairs = [(_along(w, e), e) for w, e in zip(weights, each, strict=True)]
-    counted = [jnp.max(jnp.where(w == 0, -jnp.inf, e), 0) for w, e in pairs]
+    counted = [jnp.max(select(w == 0, -jnp.inf, e), 0) for w, e in pairs]
     top = jax.lax.stop_gradient(functools.reduce(jnp.maximum, counted))
     nothing = top == -jnp.inf
-    lifted = jnp.where(nothing, 0.0, top)[None]
+    lifted = select(nothing, 0.0, top)[None]
     terms = [w * jnp.exp(jnp.minimum(e - lifted, 80.0)) for w, e in pairs]
     total = functools.reduce(jnp.add, [jnp.sum(term, 0) for term in terms])
-    total = jnp.where(nothing, 1.0, total)
-    return jnp.where(nothing, -jnp.inf, top + jnp.log(total)), tuple(term / total[None] for term in terms)
+    total = select(nothing, 1.0, total)
+    return select(nothing, -jnp.inf, top + jnp.log(total)), tuple(term / total[None] for term in terms)
 
 
 def _unstacked(components: Any, k: int) -> tuple:

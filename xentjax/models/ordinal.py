@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.families.family import within_support
 from xentjax.families.logistic import Logistic
 from xentjax.models.censored import Censored
@@ -50,6 +51,6 @@ class Ordinal:
         within = COUNTS.contains(y) & (y <= cuts.shape[-1])
         infinite = jnp.full((1,), jnp.inf, cuts.dtype)
         ends = jnp.concatenate([-infinite, cuts, infinite]) - (0.0 if self.loc is None else self.loc)
-        k = jnp.where(within, y, 0).astype(int)
+        k = select(within, y, 0).astype(int)
         seen = Censored(self.errors or Logistic(0.0, 1.0), ("left", "interval", "right"))
         return within_support(within, y, seen.log_prob((ends[k], ends[k + 1])))

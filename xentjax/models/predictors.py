@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.models.links import Link, log
 from xentjax.models.quantiles import quantile_coefficients
 from xentjax.models.starts import FromData
@@ -271,7 +272,7 @@ def _scale(column: Array, center: Array, weights: Any) -> Array:
     middle = jnp.abs(center) if column.ndim <= 2 else jnp.max(jnp.abs(center), 0)
     constant = size <= 64 * jnp.finfo(size.dtype).eps * middle
     usable = ~constant & (size > 0) & jnp.isfinite(size)
-    return jnp.exp2(jnp.round(jnp.log2(jnp.where(usable, size, 1.0))))
+    return jnp.exp2(jnp.round(jnp.log2(select(usable, size, 1.0))))
 
 
 @record

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._select import select
+
 
 class Corner(NamedTuple):
     """The rows [p] that a line passes through, the worst imbalance among them, and where and which way it is."""
@@ -33,7 +35,7 @@ def quantile_coefficients(x: Array, y: Array, weights: Array, level: Array) -> A
     """
     still = jax.lax.stop_gradient
     rows, proven = _lowest_corner(still(x), still(y), still(weights), still(level))
-    return jnp.where(proven, jnp.linalg.solve(x[rows], y[rows]), jnp.nan)
+    return select(proven, jnp.linalg.solve(x[rows], y[rows]), jnp.nan)
 
 
 # Of more rows a part is solved first: its corner is a few exchanges from that of all.
@@ -48,14 +50,14 @@ def _lowest_corner(x: Array, y: Array, weights: Array, level: Array) -> tuple[Ar
     (n, p), eps = x.shape, jnp.finfo(x.dtype).eps
     root = jnp.sqrt(weights)
     line, *_ = jnp.linalg.lstsq(x * root[:, None], y * root)
-    residual, size = jnp.abs(y - x @ line), jnp.max(jnp.where(weights > 0, jnp.abs(y), 0.0))
+    residual, size = jnp.abs(y - x @ line), jnp.max(select(weights > 0, jnp.abs(y), 0.0))
     through_all = jnp.all((residual <= ROUNDINGS * eps * size) | (weights == 0))
     first = _first_rows(x, residual, weights)
     if n > MANY:
         every = -(-n // PART)
         part = x[::every], y[::every], weights[::every]
         rows, proven = _exchanged(*part, level, line, _first_rows(part[0], residual[::every], part[2]))
-        first = jnp.where(proven, rows * every, first)
+        first = select(proven, rows * every, first)
     rows, proven = _exchanged(x, y, weights, level, line, first)
     return rows, (proven | through_all) & (n >= p)
 
@@ -70,7 +72,7 @@ def _exchanged(x: Array, y: Array, weights: Array, level: Array, line: Array, fi
     def again(_: Array, found: tuple) -> tuple:
         line, rows, _ = found
         rows, proven = _exchange(x, _apart(y - x @ line, weights), weights, level, rows)
-        return jnp.where(proven, jnp.linalg.solve(x[rows], y[rows]), line), rows, proven
+        return select(proven, jnp.linalg.solve(x[rows], y[rows]), line), rows, proven
 
     _, rows, proven = jax.lax.fori_loop(0, 2, again, (line, first, jnp.asarray(False)))
     return rows, proven
@@ -79,8 +81,8 @@ def _exchanged(x: Array, y: Array, weights: Array, level: Array, line: Array, fi
 def _apart(y: Array, weights: Array) -> Array:
     """Residuals set apart by more than rounding: rows that tie would let the exchange go round in a circle."""
     size = jnp.abs(y)
-    middle = jnp.nanmedian(jnp.where(weights > 0, size, jnp.nan))
-    typical = jnp.where(middle > 0, middle, jnp.mean(jnp.sqrt(size)) ** 2)
+    middle = jnp.nanmedian(select(weights > 0, size, jnp.nan))
+    typical = select(middle > 0, middle, jnp.mean(jnp.sqrt(size)) ** 2)
     draws = jax.random.uniform(jax.random.key(0), y.shape, y.dtype, -1.0, 1.0)
     return y + jnp.finfo(y.dtype).eps ** 0.6 * (size + typical) * draws
 
@@ -95,13 +97,13 @@ def _exchange(x: Array, y: Array, weights: Array, level: Array, first: Array) ->
         corner = x[rows]
         others = weights.at[rows].set(0.0)
         residual = y - x @ jnp.linalg.solve(corner, y[rows])
-        pull = (others * jnp.where(residual < 0, level - 1, level)) @ x
+        pull = (others * select(residual < 0, level - 1, level)) @ x
         inverse = jnp.linalg.inv(corner)
         balance = -pull @ inverse  # what each row of the corner has to hold, of [(level − 1) w, level w]
         above, below = balance - level * weights[rows], (level - 1) * weights[rows] - balance
         excess = jnp.maximum(above, below) - 64 * eps * (total @ jnp.abs(inverse))
         worst = jnp.argmax(excess)
-        return Corner(rows, excess[worst], worst, jnp.where(above[worst] > below[worst], 1.0, -1.0), exchanges)
+        return Corner(rows, excess[worst], worst, select(above[worst] > below[worst], 1.0, -1.0), exchanges)
 
     def exchange(at: Corner) -> Corner:
         corner = x[at.rows]
@@ -111,8 +113,8 @@ def _exchange(x: Array, y: Array, weights: Array, level: Array, first: Array) ->
         # each residual that changes its sign on the way adds its weight to the slope
         others = weights.at[at.rows].set(0.0)
         crossed = (others > 0) & (residual * rate > 0)
-        distance = jnp.where(crossed, residual / jnp.where(crossed, rate, 1.0), jnp.inf)
-        weight = jnp.where(crossed, others * jnp.abs(rate), 0.0)
+        distance = select(crossed, residual / select(crossed, rate, 1.0), jnp.inf)
+        weight = select(crossed, others * jnp.abs(rate), 0.0)
         entering = _reaching(distance, weight, at.excess)
         return judged(at.rows.at[at.leaving].set(entering), at.exchanges + 1)
 
@@ -127,17 +129,17 @@ def _reaching(distance: Array, weight: Array, total: Array) -> Array:
     def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = 0.5 * (low + high)
-        enough = jnp.sum(jnp.where(distance <= middle, weight, 0.0)) >= total
-        return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
+        enough = jnp.sum(select(distance <= middle, weight, 0.0)) >= total
+        return select(enough, low, middle), select(enough, middle, high)
 
-    farthest = jnp.max(jnp.where(weight > 0, distance, 0.0))
+    farthest = jnp.max(select(weight > 0, distance, 0.0))
     low, _ = jax.lax.fori_loop(0, 64, halve, (jnp.zeros_like(farthest), farthest))
-    return jnp.argmin(jnp.where(distance > low, distance, jnp.inf))
+    return jnp.argmin(select(distance > low, distance, jnp.inf))
 
 
 def _first_rows(x: Array, distance: Array, weights: Array) -> Array:
     """Independent rows [p] of small residuals."""
-    handicap = jnp.where(weights > 0, 1 / (distance + 0.1 * jnp.mean(distance) + jnp.finfo(x.dtype).tiny), 0.0)
+    handicap = select(weights > 0, 1 / (distance + 0.1 * jnp.mean(distance) + jnp.finfo(x.dtype).tiny), 0.0)
 
     def take(k: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         rest, rows = state

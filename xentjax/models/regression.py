@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.families.family import show
 from xentjax.models.links import identity
 from xentjax.models.predictors import Linear
@@ -197,7 +198,7 @@ class Regression:
         y = as_float(y)
         residual = jnp.abs(y - jax.vmap(self.predictors["loc"])(x).astype(y.dtype))
         counted = jnp.ones(y.shape, bool) if source.weights is None else source.weights > 0
-        size = jnp.max(jnp.where(counted, jnp.abs(y), 0.0))
+        size = jnp.max(select(counted, jnp.abs(y), 0.0))
         return jnp.all((residual <= ROUNDINGS * jnp.finfo(y.dtype).eps * size) | ~counted)
 
     def check_held(self, names: Collection[str]) -> None:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.families.family import Family, within_support
 from xentjax.models.intervals import check_tails, is_discrete, points_of, support_of
 from xentjax.models.starts import FromData, started
@@ -61,7 +62,7 @@ class Mapped(Family):
         x = as_float(x)
         within = self.support.contains(x)
         inner = getattr(self.of, "contains", jnp.isfinite)
-        return within & inner(self.backward(jnp.where(within, x, self.support.interior)))
+        return within & inner(self.backward(select(within, x, self.support.interior)))
 
     @property
     def interior(self) -> Any:
@@ -70,7 +71,7 @@ class Mapped(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.support.contains(x)
-        safe = jnp.where(within, x, self.support.interior)
+        safe = select(within, x, self.support.interior)
         value = self.of.log_prob(self.backward(safe))
         return within_support(within, x, value if is_discrete(self.of) else value + self.log_slope(safe))
 
@@ -279,15 +280,15 @@ class Transformed(Mapped):
 
     def _tail_of(self, y: Array, side: int) -> Array:
         within, part = self.support.contains(y), self._part()
-        x = self.backward(jnp.where(within, y, self.support.interior))
+        x = self.backward(select(within, y, self.support.interior))
         pair = part.log_cdf(x), part.log_survival(x)
-        value = jnp.where(self._falls, pair[1 - side], pair[side])
+        value = select(self._falls, pair[1 - side], pair[side])
         certain = (y <= self.support.low) if side else (y >= self.support.high)
-        return within_support(within | ~jnp.isnan(y), y, jnp.where(within, value, jnp.where(certain, 0.0, -jnp.inf)))
+        return within_support(within | ~jnp.isnan(y), y, select(within, value, select(certain, 0.0, -jnp.inf)))
 
     def quantile(self, probability: Any) -> Array:  # type: ignore[override]
         probability = as_float(probability)
-        return self.forward(self.of.quantile(jnp.where(self._falls, 1 - probability, probability)))
+        return self.forward(self.of.quantile(select(self._falls, 1 - probability, probability)))
 
     def start(self, source: Any) -> Self:  # type: ignore[override]
         """With the bijection as it is, and a start of `of` from the points before it."""

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 
 from xentjax._numerics import as_float, log1mexp
+from xentjax._select import select
 from xentjax.families.family import Family, within_support
 from xentjax.families.inversion import invert, invert_counts
 from xentjax.models.intervals import check_tails, is_discrete, log_interval, log_tail
@@ -86,7 +87,7 @@ class Truncated(Family):
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
         within = self.contains(x)
-        value = self.of.log_prob(jnp.where(within, x, self.interior))
+        value = self.of.log_prob(select(within, x, self.interior))
         return within_support(within, x, value - self._log_kept(value.dtype))
 
     def _log_kept(self, dtype: Any) -> Array:
@@ -129,17 +130,17 @@ class Truncated(Family):
     def constrain(self, coordinate: Array) -> Array:
         low, high = (jnp.asarray(end, coordinate.dtype) for end in self.ends())
         below, above = jnp.isfinite(low), jnp.isfinite(high)
-        a, b = jnp.where(below, low, 0.0), jnp.where(above, high, 1.0)
+        a, b = select(below, low, 0.0), select(above, high, 1.0)
         from_low, from_high = jax.nn.sigmoid(coordinate), jax.nn.sigmoid(-coordinate)
-        between = jnp.where(coordinate < 0, a + (b - a) * from_low, b - (b - a) * from_high)
-        one = jnp.where(below, a + jnp.exp(coordinate), b - jnp.exp(-coordinate))
-        return jnp.where(below & above, between, jnp.where(below | above, one, self.of.constrain(coordinate)))
+        between = select(coordinate < 0, a + (b - a) * from_low, b - (b - a) * from_high)
+        one = select(below, a + jnp.exp(coordinate), b - jnp.exp(-coordinate))
+        return select(below & above, between, select(below | above, one, self.of.constrain(coordinate)))
 
     def coordinate(self) -> tuple[Array, Array]:
         low, high = self.ends()
         loc, scale = self.of.coordinate()
         bounded = jnp.isfinite(low) | jnp.isfinite(high)
-        return jnp.where(bounded, 0.0, loc), jnp.where(bounded, 1.0, scale)
+        return select(bounded, 0.0, loc), select(bounded, 1.0, scale)
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:
         if not is_discrete(self.of):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from xentjax._numerics import as_float
+from xentjax._select import select
 from xentjax.families.family import Family, within_support
 from xentjax.models.intervals import is_discrete, points_of, support_of
 from xentjax.models.starts import FromData, is_open, started
@@ -53,8 +54,8 @@ class WithZeros(Family):
         x = as_float(x)
         within, zero = self.contains(x), x == 0
         # another value takes the place of 0, where densities may have poles
-        value = jnp.log1p(-self.zero) + self.other.log_prob(jnp.where(within & ~zero, x, self.interior))  # type: ignore[attr-defined]
-        return within_support(within, x, jnp.where(zero, self.log_of_zero(x), value))
+        value = jnp.log1p(-self.zero) + self.other.log_prob(select(within & ~zero, x, self.interior))  # type: ignore[attr-defined]
+        return within_support(within, x, select(zero, self.log_of_zero(x), value))
 
     @abc.abstractmethod
     def log_of_zero(self, x: Array) -> Array:
@@ -63,24 +64,24 @@ class WithZeros(Family):
     def log_cdf(self, x: Any) -> Array:
         x = as_float(x)
         below = x < 0
-        value = jnp.logaddexp(_log(self.zero), jnp.log1p(-self.zero) + self.other.log_cdf(jnp.where(below, 0.0, x)))  # type: ignore[attr-defined]
-        return jnp.where(below, -jnp.inf, value)
+        value = jnp.logaddexp(_log(self.zero), jnp.log1p(-self.zero) + self.other.log_cdf(select(below, 0.0, x)))  # type: ignore[attr-defined]
+        return select(below, -jnp.inf, value)
 
     def log_survival(self, x: Any) -> Array:
         x = as_float(x)
         below = x < 0
-        value = jnp.log1p(-self.zero) + self.other.log_survival(jnp.where(below, 0.0, x))  # type: ignore[attr-defined]
-        return jnp.where(below, 0.0, value)
+        value = jnp.log1p(-self.zero) + self.other.log_survival(select(below, 0.0, x))  # type: ignore[attr-defined]
+        return select(below, 0.0, value)
 
     def inverse(self, probability: Array) -> Array:
         rest = (probability - self.zero) / (1 - self.zero)  # type: ignore[attr-defined]
         more = rest > 0
-        return jnp.where(more, self.other.quantile(jnp.where(more, rest, 0.5)), 0.0)
+        return select(more, self.other.quantile(select(more, rest, 0.5)), 0.0)
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         first, second = jax.random.split(key)
         values = self.other.sample(second, shape)
-        return jnp.where(jax.random.bernoulli(first, self.zero, shape), jnp.zeros_like(values), values)  # type: ignore[attr-defined]
+        return select(jax.random.bernoulli(first, self.zero, shape), jnp.zeros_like(values), values)  # type: ignore[attr-defined]
 
     @property
     def mean(self) -> Array:
@@ -141,10 +142,10 @@ class ZeroInflated(WithZeros):
     def log_of_zero(self, x: Array) -> Array:
         own = self.of.log_prob(jnp.zeros_like(x))
         near = own > -40
-        safe = jnp.where(near, own, -1.0)
+        safe = select(near, own, -1.0)
         close = safe + jnp.log1p(self.zero * jnp.expm1(-safe))
-        far = jnp.logaddexp(_log(self.zero), jnp.log1p(-self.zero) + jnp.where(near, -1.0, own))
-        return jnp.where(near, close, far)
+        far = jnp.logaddexp(_log(self.zero), jnp.log1p(-self.zero) + select(near, -1.0, own))
+        return select(near, close, far)
 
     def start(self, source: Any) -> Self:  # type: ignore[override]
         """From the positive counts, and the zeros that they do not explain."""
@@ -203,7 +204,7 @@ class Hurdle(WithZeros):
 def _log(zero: Any) -> Array:
     """log zero; −inf with derivative 0 at 0."""
     zero = as_float(zero)
-    return jnp.where(zero > 0, jnp.log(jnp.where(zero > 0, zero, 1.0)), -jnp.inf)
+    return select(zero > 0, jnp.log(select(zero > 0, zero, 1.0)), -jnp.inf)
 
 
 def _share_of_zeros(points: Empirical) -> Array:
@@ -214,7 +215,7 @@ def _positive(points: Empirical) -> Empirical:
     """The points that are not 0; a point that counts stands in for each of the others."""
     x = as_float(points.data)
     weights = jnp.ones_like(x) if points.weights is None else jnp.asarray(points.weights).astype(x.dtype)
-    return Empirical(x, jnp.where(x == 0, 0.0, weights)).counted()
+    return Empirical(x, select(x == 0, 0.0, weights)).counted()
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from xentjax._select import select
 from xentjax.inference.goodness import probability_integral_transform
 from xentjax.inference.intervals import probability
 from xentjax.inference.observations import compiled
@@ -163,7 +164,7 @@ def _quantile_residuals(model: Any, x: np.ndarray, key: Any) -> np.ndarray:
     below, above = _tails(model, x)
     # from the smaller tail, so that a point far out is not at 1
     ndtri = jax.scipy.special.ndtri
-    return np.asarray(jnp.where(below < above, ndtri(jnp.exp(below)), -ndtri(jnp.exp(above))))
+    return np.asarray(select(below < above, ndtri(jnp.exp(below)), -ndtri(jnp.exp(above))))
 
 
 @compiled(3)
@@ -175,7 +176,7 @@ def _simulated(given: Any, x: Array, key: Array, num_samples: int) -> Array:
     def simulate(key: Array) -> Array:
         sample = jnp.sort(model.sample(key, x.shape))
         own, converged = refit(given, Empirical(sample)) if is_fit else (model, jnp.asarray(True))
-        return jnp.where(converged, jax.vmap(own.cdf)(sample), jnp.nan)
+        return select(converged, jax.vmap(own.cdf)(sample), jnp.nan)
 
     return jax.vmap(simulate)(jax.random.split(key, num_samples))
 
