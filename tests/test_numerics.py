@@ -304,12 +304,22 @@ def test_as_float(value: Any) -> None:
         (False, np.arange(3, dtype=np.float32), 0),
         (np.array([True, False, True]), 1.0, np.arange(3.0)),
         (np.array([[True], [False]]), np.ones((1, 3), int), np.zeros((2, 1), int)),
+        (np.array([-1, 0, 2]), 1.0, np.arange(3.0)),
+        (np.array([1.0, 0.0, np.nan]), 1.0, 2.0),
     ],
 )
 def test_select_is_where(condition: Any, x: Any, y: Any) -> None:
     found, wanted = select(condition, x, y), jnp.where(condition, x, y)
     assert (found.shape, found.dtype, found.weak_type) == (wanted.shape, wanted.dtype, wanted.weak_type)
     np.testing.assert_array_equal(found, wanted)
+
+
+def test_select_of_an_array_that_is_spread_over_devices() -> None:
+    with jax.set_mesh(jax.make_mesh((1,), ("rows",))):
+        x = jax.device_put(np.arange(3.0), jax.P("rows"))
+        found = select(x > 1, x, 0.0)
+    assert found.sharding == x.sharding
+    np.testing.assert_array_equal(found, [0, 0, 2])
 
 
 def test_select_leaves_no_function_in_a_program() -> None:

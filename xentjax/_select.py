@@ -12,12 +12,14 @@ from jax import Array
 def select(condition: Any, x: Any, y: Any) -> Array:
     """x where the condition holds and y elsewhere, for shapes that broadcast and types that promote.
 
-    `jnp.where` makes a function of each use inside a program. A fit has thirty to sixty of them, and without them takes
-    a fifth less to lower.
+    As `jnp.where`, which is a function of the program at each use: a fit has thirty to sixty, and takes a fifth less
+    time to lower without them. A Python int beside a Python float gives a float that does not give way to other types.
     """
     condition, x, y = jnp.asarray(condition), jnp.asarray(x), jnp.asarray(y)
-    shape, dtype = jnp.broadcast_shapes(condition.shape, x.shape, y.shape), jnp.result_type(x, y)
-    # a number of Python's stays one that gives way to any type: `astype` alone would give it a type of its own
-    x, y = (jnp.broadcast_to(a if a.dtype == dtype else a.astype(dtype), shape) for a in (x, y))
-    # one condition for all is no array of conditions
-    return jax.lax.select(jnp.broadcast_to(condition, shape) if condition.ndim else condition, x, y)
+    condition = condition if condition.dtype == bool else condition != 0
+    # `astype` would make a Python number's type its own: only where it has to change
+    dtype = jnp.result_type(x, y)
+    x, y = (a if a.dtype == dtype else a.astype(dtype) for a in (x, y))
+    if condition.ndim == 0:  # one condition for all is no array of conditions
+        return jax.lax.select(condition, *jnp.broadcast_arrays(x, y))
+    return jax.lax.select(*jnp.broadcast_arrays(condition, x, y))
