@@ -131,3 +131,23 @@ def test_calls_with_arguments_of_another_kind(name: str) -> None:
     call, error, match = MISUSES[name]
     with pytest.raises(error, match=match):
         call()
+
+
+SEVERAL = {
+    "MultivariateNormal": (xj.MultivariateNormal([0.0, 0.0], [[2.0, 0.5], [0.5, 1.0]]), [[1.0, 2.0], [3.0, -1.0]]),
+    "MultivariateStudentT": (xj.MultivariateStudentT(3.0, [0.0, 0.0], [[2.0, 0.5], [0.5, 1.0]]), [[1.0, 2.0]] * 2),
+    "Wishart": (xj.Wishart(3.0, [[2.0, 0.5], [0.5, 1.0]]), [[[1.0, 0.0], [0.0, 1.0]]] * 2),
+    "Categorical": (xj.Categorical([0.0, 1.0, 2.0]), [0, 1, 2]),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_points_are_not_taken_for_one(name):
+    p, points = SEVERAL[name]
+    with pytest.raises(ValueError, match=name + r": found a point of shape .*, but one .* needed; .* jax.vmap"):
+        p.log_prob(jnp.array(points))
+    assert jax.vmap(p.log_prob)(jnp.array(points)).shape == (len(points),)
+
+
+def test_no_points():
+    assert xj.Normal(0.0, 1.0).log_prob(jnp.zeros(0)).shape == xj.Gamma(2.0, 1.0).cdf(jnp.zeros(0)).shape == (0,)

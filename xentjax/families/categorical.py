@@ -14,7 +14,7 @@ from xentjax._softmax import (
     softmax_entropy,
 )
 from xentjax.cumulants import cumulant
-from xentjax.families.family import Family, within_support
+from xentjax.families.family import Family, check_point, within_support
 from xentjax.families.whole_numbers import cumulant_of_points
 from xentjax.information import probabilities
 from xentjax.parameters import Parameter, logits
@@ -67,6 +67,7 @@ class Categorical(Family):
         return (indicators(jnp.shape(self.logits)[-1]),)
 
     def log_prob(self, x: Any) -> Array:
+        check_point(self, x)
         within = self.support.contains(x)
         index, logits = select(within, x, 0).astype(int), jnp.asarray(self.logits)
         return within_support(within, x, -label_cross_entropy(logits, index))

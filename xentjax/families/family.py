@@ -224,9 +224,20 @@ def tail(p: Any, x: Any, side: int) -> Array:
     return within_support(within | ~jnp.isnan(x), x, select(within, p.tails(safe)[side], _log_of(certain)))
 
 
+def check_point(model: Family, x: Any) -> None:
+    """An error for several points where the formula, of linear algebra, would take them for one."""
+    if jnp.ndim(x) != model.support.ndim:
+        one = ("number", "vector", "matrix")[model.support.ndim]
+        raise ValueError(
+            f"{type(model).__name__}: found a point of shape {jnp.shape(x)}, but one {one} is needed; for several use "
+            "jax.vmap(q.log_prob)(points)."
+        )
+
+
 def within_support(within: Array, x: Any, value: Array) -> Array:
     """The value inside the support; outside −inf, and NaN where the point is NaN."""
-    missing = jnp.any(jnp.isnan(as_float(x)).reshape(*jnp.shape(within), -1), -1)
+    x = as_float(x)
+    missing = jnp.any(jnp.isnan(x), tuple(range(jnp.ndim(within), x.ndim)))
     return select(within, value, select(missing, jnp.nan, -jnp.inf))
 
 

@@ -8,7 +8,7 @@ from jax import Array
 from jax.scipy.linalg import solve_triangular
 
 from xentjax._numerics import HALF_LOG_2PI, linear_minus_log
-from xentjax.families.family import Family
+from xentjax.families.family import Family, check_point
 from xentjax.parameters import Parameter, covariance, real
 from xentjax.statistics import identity, outer, square, summarize
 from xentjax.supports import REAL_VECTOR
@@ -39,6 +39,7 @@ class MultivariateNormal(Family):
     statistics = (identity, outer)
 
     def log_prob_of(self, x: Array, second: Array) -> Array:
+        check_point(self, x)
         factor = self._factor
         z = solve_triangular(factor, x - self.loc, lower=True)
         # tr(covariance⁻¹ second), where second is 0 for a single point

@@ -10,7 +10,7 @@ from jax.scipy.linalg import solve_triangular
 from xentjax._gamma import digamma_gap_drop, log_gamma_half_step
 from xentjax._numerics import HALF_LOG_2PI, as_float
 from xentjax._select import select
-from xentjax.families.family import Family, within_support
+from xentjax.families.family import Family, check_point, within_support
 from xentjax.families.student_t import log_kernel
 from xentjax.parameters import Parameter, covariance, positive, real
 from xentjax.statistics import identity, outer, square, summarize
@@ -46,6 +46,7 @@ class MultivariateStudentT(Family):
 
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
+        check_point(self, x)
         within = self.support.contains(x)
         z = solve_triangular(self._factor, select(within[..., None], x, 0.0) - self.loc, lower=True)
         return within_support(within, x, self._log_norm() - self._log_kernel(z @ z))

@@ -11,7 +11,7 @@ from xentjax._gamma import digamma_gap, log_gamma_gap, trigamma_gap
 from xentjax._nodes import BREGMAN_WEIGHTS, NODES
 from xentjax._numerics import as_float
 from xentjax._select import select
-from xentjax.families.family import Family, within_support
+from xentjax.families.family import Family, check_point, within_support
 from xentjax.families.multivariate_normal import log_det_divergence, whitened
 from xentjax.parameters import Parameter, covariance, positive
 from xentjax.statistics import Spread, identity, square, summarize
@@ -53,6 +53,7 @@ class Wishart(Family):
 
     def log_prob(self, x: Any) -> Array:
         x = as_float(x)
+        check_point(self, x)
         within = self.support.contains(x)
         safe = select(within[..., None, None], x, jnp.eye(x.shape[-1], dtype=x.dtype))
         return within_support(within, x, self.log_prob_of(safe, jnp.zeros_like(safe[..., 0, 0])))
