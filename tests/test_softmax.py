@@ -11,7 +11,7 @@ from tables import OPTIMISED
 import xentjax as xj
 
 as_users = functools.partial(jax.jit, compiler_options=OPTIMISED)
-# 3 and 257 are one block, 300 is 2 of 150, 1000 is 5 of 200, 32000 is 250 of 128
+# 3 and 257 are one block, 300 is 2 of 150, 1000 is 5 of 200, 32000 is 50 of 640
 SIZES = [3, 257, 300, 1000, 32_000]
 
 with_gradient = as_users(

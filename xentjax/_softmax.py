@@ -21,12 +21,13 @@ _once = jax.lax.optimization_barrier
 
 
 def _blocks(row: Array) -> Array:
-    """A row [k] as [k / width, width], width the smallest divisor of k from 128 on.
+    """A row [k] as [k / width, width], width the smallest divisor of k from max(128, k / 50) on.
 
     An entry is left out of a row's sum by summing its block again without it: no difference that cancels.
     """
     size = row.shape[-1]
-    return row.reshape(-1, next(width for width in range(min(128, size), size + 1) if size % width == 0))
+    least = min(max(128, size // 50), size)
+    return row.reshape(-1, next(width for width in range(least, size + 1) if size % width == 0))
 
 
 def _with_own(terms: Array, own: Array, beside: Array) -> Array:
@@ -46,10 +47,21 @@ def top_and_excess(row: Array) -> tuple[Array, Array]:
     tops = _once(jnp.max(blocks, -1))
     own = jnp.argmax(tops) if len(tops) > 1 else jnp.array(0)
     top = tops[own]
-    depth = top - blocks[own]
-    below = jnp.minimum(depth / jnp.finfo(depth.dtype).tiny, 1.0)  # 0 or 1, by operations that are fused into sums
-    beside = jnp.sum(below * jnp.exp(-depth)) + (jnp.sum(1 - below) - 1)
-    return top[None], jnp.log1p(_with_own(jnp.exp(blocks - top), own, beside))
+    return top[None], jnp.log1p(_with_own(jnp.exp(blocks - top), own, _beside(blocks[own], top)))
+
+
+def _beside(block: Array, top: Array) -> Array:
+    """Σ exp(logits − top) of all logits but one that is equal to top.
+
+    Where a logit is equal to top is found by products, which XLA's CPU compiler fuses into sums, as it does not a
+    comparison; and the two sums share nothing, as what they share would be written to memory.
+    """
+    steep = 1 / float(jnp.finfo(block.dtype).tiny)
+    depth = top - block
+    below = jnp.sum(jnp.minimum(depth * steep, 1.0) * jnp.exp(-depth))
+    block, top, below = _once((block, top, below))
+    equal = jnp.sum(jnp.maximum(2 - (top - block) * (2 * steep), 0.0)) / 2
+    return below + (equal - 1)
 
 
 @top_and_excess.defjvp
@@ -65,16 +77,15 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 def _above(logits: Array, top: Array, excess: Array, total: Array, p: Array) -> Array:
     """total · softmax(logits) − p [..., k], accurate where one probability and its share of p are both close to 1."""
     fall, excess, total = _once(jnp.expm1(-excess))[..., None], excess[..., None], total[..., None]
-    depth = top - logits
-    plain = total * jnp.exp(-depth - excess) - p
-    return select((depth == 0) & (excess < 0.4), total * fall + (total - p), plain)
+    plain = total * jnp.exp((logits - top) - excess) - p
+    return select((logits == top) & (excess < 0.4), total * fall + (total - p), plain)
 
 
 @jax.custom_jvp
 def softmax_cross_entropy(p: Array, logits: Array) -> Array:
     """−Σ p log softmax(logits) [...] for probabilities p [..., k]: a sum of non-negative terms."""
     top, excess = top_and_excess(logits)
-    total = jnp.sum(p * jnp.minimum((top - logits) + excess[..., None], _infinite_unless_zero(p)), -1)
+    total = jnp.sum(p * jnp.minimum(excess[..., None] - (logits - top), _infinite_unless_zero(p)), -1)
     return select(excess >= 0, total, jnp.nan)  # a fused minimum passes NaN over
 
 
@@ -89,9 +100,9 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 def _infinite_unless_zero(p: Array) -> Array:
-    """∞ where p is not 0, else 0, by products: XLA's CPU compiler fuses these into sums, and comparisons not."""
+    """∞ where p is not 0, else 0, by products that are fused into sums; apart, as that of the factors is ∞."""
     large = float(jnp.finfo(p.dtype).max)
-    return jnp.maximum(jnp.abs(p) * large, p) * large  # the maximum changes nothing, but keeps the factors apart
+    return jnp.abs(p * large) * large
 
 
 @jax.custom_jvp
