@@ -13,7 +13,7 @@ def seconds(call: Callable[[], Any], repeats: int = 10) -> float:
     return shortest
 
 
-def alternating(*calls: Callable[[], Any], repeats: int = 20) -> list[float]:
+def alternating(*calls: Callable[[], Any], repeats: int = 10) -> list[float]:
     """The shortest time of each call, in turns: a machine whose speed moves is as fast for one as for another."""
     times = []
     for call in calls:

@@ -55,6 +55,16 @@ def test_samples_have_the_shape_and_type_asked_for(row: Row) -> None:
     assert found.dtype == (int if row.family is xj.Categorical else "float32")
 
 
+def test_parameters_that_are_arrays_have_a_draw_for_each() -> None:
+    loc, scale = jnp.asarray([[[0.0], [50.0]]]), jnp.asarray([[[2.0, 3.0, 4.0]]])
+    found = np.asarray(xj.Normal(loc, scale).sample(jax.random.key(5), (400, 2, 3))).reshape(400, 6)
+    # correlations of mean 0 and variance 1 / 400, to five standard errors; shared draws have 1
+    assert np.abs(np.corrcoef(found.T) - np.eye(6)).max() < 5 / np.sqrt(400)
+    for parameters, shape in ((3,), ()), ((3,), 1), ((1, 3), (4, 1)):
+        with pytest.raises(ValueError, match=r"Normal.sample: .* would share a draw; give a shape that ends in"):
+            xj.Normal(jnp.zeros(parameters), 1.0).sample(jax.random.key(5), shape)
+
+
 def test_samples_of_more_numbers_than_a_table_holds() -> None:
     @jax.jit
     def sample_and_moments(p: xj.ConwayMaxwellPoisson) -> tuple:

@@ -124,6 +124,13 @@ def test_ends(row: Row) -> None:
     np.testing.assert_array_equal(found[1], [0.0, -np.inf, np.nan])
 
 
+def test_the_circle_takes_several_points_and_members() -> None:
+    loc, x = jnp.asarray([[-1.0], [2.0]]), jnp.asarray([[-3.0, 0.0, 1.0]])
+    found = xj.VonMises(loc, 2.0).log_cdf(x)
+    each = [[xj.VonMises(one, 2.0).log_cdf(at) for at in x[0]] for one in loc[:, 0]]
+    np.testing.assert_allclose(found, each, rtol=1e-6)  # the order of sums
+
+
 def test_quantiles_where_floats_are_far_apart_or_the_density_is_0() -> None:
     # between 2e7 and its half the next float32 is 2 away
     p = xj.Truncated(xj.Poisson(jnp.float32(2e7)), 1.9999e7)

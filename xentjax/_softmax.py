@@ -23,7 +23,8 @@ _once = jax.lax.optimization_barrier
 def _blocks(row: Array) -> Array:
     """A row [k] as [k / width, width], width the smallest divisor of k from max(128, k / 50) on.
 
-    An entry is left out of a row's sum by summing its block again without it: no difference that cancels.
+    An entry is left out of a row's sum by summing its block again without it: no difference that cancels. That costs
+    little of blocks that are a fiftieth of the row, and sums of fewer than 128 numbers take longer than their numbers.
     """
     size = row.shape[-1]
     least = min(max(128, size // 50), size)
@@ -53,15 +54,15 @@ def top_and_excess(row: Array) -> tuple[Array, Array]:
 def _beside(block: Array, top: Array) -> Array:
     """Σ exp(logits − top) of all logits but one that is equal to top.
 
-    Where a logit is equal to top is found by products, which XLA's CPU compiler fuses into sums, as it does not a
-    comparison; and the two sums share nothing, as what they share would be written to memory.
+    A logit equal to top is told by products, which XLA's CPU compiler fuses into sums, as it does not a comparison. The
+    two sums have no constant and no array in common, which would be written to memory: one counts in halves.
     """
     steep = 1 / float(jnp.finfo(block.dtype).tiny)
     depth = top - block
     below = jnp.sum(jnp.minimum(depth * steep, 1.0) * jnp.exp(-depth))
     block, top, below = _once((block, top, below))
-    equal = jnp.sum(jnp.maximum(2 - (top - block) * (2 * steep), 0.0)) / 2
-    return below + (equal - 1)
+    halves = jnp.sum(jnp.maximum(0.5 - (top - block) * (0.5 * steep), 0.0))
+    return below + (2 * halves - 1)
 
 
 @top_and_excess.defjvp
@@ -100,7 +101,8 @@ def _(primals: tuple, tangents: tuple) -> tuple:
 
 
 def _infinite_unless_zero(p: Array) -> Array:
-    """∞ where p is not 0, else 0, by products that are fused into sums; apart, as that of the factors is ∞."""
+    """∞ where p is not 0, else 0, by products that are fused into sums. The absolute value keeps the factors apart: the
+    compiler would multiply them first, and 0 · ∞ is NaN."""
     large = float(jnp.finfo(p.dtype).max)
     return jnp.abs(p * large) * large
 

@@ -52,7 +52,8 @@ def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
 
     Raises:
       ValueError: outside jit: an array is negative, NaN, or does not sum to 1; a parameter is outside its support.
-      TypeError: a distribution without closed form; take its points with `quadrature` or `monte_carlo`.
+      TypeError: a distribution without closed form, of which take points with `quadrature` or `monte_carlo`; axis= or
+        where= with a distribution.
 
     >>> import xentjax as xj
     >>> round(xj.entropy([0.5, 0.5, 0.0]).item(), 6)
@@ -63,6 +64,7 @@ def entropy(p: Any, *, axis: int = -1, where: ArrayLike | None = None) -> Array:
     See also: `scipy.stats.entropy`, which renormalises silently; `jax.scipy.special.entr`, its terms.
     """
     if _is_distribution(p):
+        _without_outcomes("entropy", axis, where)
         if not _is_family(p) and not hasattr(p, "entropy"):
             raise TypeError(
                 f"entropy: found a {type(p).__name__}, but a distribution that knows its own density is needed; for "
@@ -90,7 +92,8 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
 
     Raises:
       ValueError: outside jit: an array is negative, NaN, or does not sum to 1; a parameter is outside its support.
-      TypeError: two families without closed form; the message shows the call by points.
+      TypeError: two families without closed form, and the message shows the call by points; axis= or where= with a
+        distribution.
 
     >>> import xentjax as xj
     >>> round(xj.cross_entropy([0.5, 0.5], [0.25, 0.75]).item(), 6)
@@ -102,6 +105,7 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     `cross_entropy(labels, jax.nn.softmax(logits))`, or a `Categorical(logits=…)`.
     """
     if _is_distribution(p) or _is_distribution(q):
+        _without_outcomes("cross_entropy", axis, where)
         if not _is_distribution(p) and _has_categories(q):
             return -q.log_prob_of(_matching("cross_entropy", p, q))
         p = _as_source("cross_entropy", p)
@@ -133,7 +137,8 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
 
     Raises:
       ValueError: outside jit: an array is negative, NaN, or does not sum to 1; a parameter is outside its support.
-      TypeError: two families without closed form; the message shows the call by points.
+      TypeError: two families without closed form, and the message shows the call by points; axis= or where= with a
+        distribution.
 
     >>> import xentjax as xj
     >>> round(xj.kl_divergence([0.5, 0.5], [0.25, 0.75]).item(), 6)
@@ -144,6 +149,8 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     See also: `optax.losses.kl_divergence(log_predictions, targets)`: model first and in logarithms, with a NaN gradient
     at a target of 0; `scipy.special.kl_div`, the terms, which lose all digits when p and q are close.
     """
+    if _is_distribution(p) or _is_distribution(q):
+        _without_outcomes("kl_divergence", axis, where)
     if not _is_distribution(p) and _has_categories(q):
         p, q = _matching("kl_divergence", p, q), q.probs
     if _is_distribution(p) or _is_distribution(q):
@@ -164,6 +171,14 @@ def kl_divergence(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
         return _cross_entropy("kl_divergence", p, q) - _entropy("kl_divergence", p)
     p, q = pair("kl_divergence", p, q, axis, where)
     return jnp.sum(relative_entropy_term(p, q), axis=axis)
+
+
+def _without_outcomes(function: str, axis: int, where: ArrayLike | None) -> None:
+    if axis != -1 or where is not None:
+        raise TypeError(
+            f"{function}: found {'axis' if where is None else 'where'}= with a distribution, but only arrays of "
+            "probabilities have an axis of outcomes; leave it out, or pass the probabilities of its outcomes."
+        )
 
 
 def _is_distribution(p: Any) -> bool:
@@ -366,6 +381,11 @@ def probabilities(
     worst = totals.ravel()[np.argmax(np.abs(totals - 1))] if totals.size else 1.0
     # rounding of a vector normalised in float32 stays far below 1e-3, in bfloat16 below the eps of that
     if abs(worst - 1) > max(1e-3, float(jnp.finfo(p.dtype).eps)):
+        if not np.any(entries, axis).all():
+            raise ValueError(
+                f"{function}: found no outcome of {name} along axis {axis} that is counted and has a probability, but "
+                "a total of 1 is needed; correct the entries, or where=."
+            )
         raise ValueError(
             f"{function}: found {name} with a total of {worst:.6g} along axis {axis}, but 1 is needed; "
             f"divide by {name}.sum(axis={axis}, keepdims=True), or pass softmax of the logits."

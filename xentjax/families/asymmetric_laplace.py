@@ -121,7 +121,7 @@ class AsymmetricLaplace(Family):
         below, above = self._rates
         return 1 / above**2 + 1 / below**2
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         below, above = self._rates
         down, up = jax.random.exponential(key, (2, *shape), jnp.result_type(self.scale))
         return self.loc + up / above - down / below

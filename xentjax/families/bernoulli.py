@@ -66,7 +66,7 @@ class Bernoulli(Family):
     def variance(self) -> Array:
         return self.probs * (1 - jnp.asarray(self.probs))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jax.random.bernoulli(key, self.probs, shape).astype(jnp.result_type(self.probs))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -86,7 +86,7 @@ class Beta(Family):
         n = self.alpha + jnp.asarray(self.beta)
         return (self.alpha / n) * (self.beta / n) / (n + 1)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         a = jnp.asarray(self.alpha)
         return jax.random.beta(key, a, jnp.asarray(self.beta), shape, a.dtype)
 

@@ -96,7 +96,7 @@ class BetaBinomial(Family):
         n, a, b = self._values()
         return self.mean * (b / (a + b)) * ((a + b + n) / (a + b + 1))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         first, second = jax.random.split(key)
         n, a, b = self._values()
         probs = jax.random.beta(first, a, b, shape, n.dtype)

@@ -88,7 +88,7 @@ class BetaPrime(Family):
         value = self.alpha / (safe - 1) * ((self.alpha + safe - 1) / (safe - 1)) / (safe - 2)
         return select(finite, value, jnp.inf)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         above, below = (
             jax.random.loggamma(k, a, shape, jnp.result_type(a))
             for k, a in zip(jax.random.split(key), (self.alpha, self.beta), strict=True)

@@ -78,7 +78,7 @@ class Binomial(Family):
     def variance(self) -> Array:
         return self.mean * (1 - jnp.asarray(self.probs))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         probs = jnp.asarray(self.probs)
         return jax.random.binomial(key, jnp.asarray(self.total_count), probs, shape or None, probs.dtype)
 

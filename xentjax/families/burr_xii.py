@@ -72,7 +72,7 @@ class BurrXII(Family):
         c, d = jnp.asarray(self.concentration1), jnp.asarray(self.concentration2)
         return burr_entropy(c, d, self.scale)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jnp.exp(self._log_inverse(positive_exponential(key, shape, jnp.result_type(self.scale))))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -96,7 +96,7 @@ class Categorical(Family):
         """H(self), in nats."""
         return softmax_entropy(jnp.asarray(self.logits))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jax.random.categorical(key, jnp.asarray(self.logits), shape=shape)
 
     def kl_to(self, q: "Categorical") -> Array:

@@ -80,7 +80,7 @@ class Cauchy(Family):
         """H(self), in nats."""
         return math.log(4 * math.pi) + jnp.log(self.scale)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.loc + self.scale * jax.random.cauchy(key, shape, jnp.result_type(self.scale))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -79,7 +79,7 @@ class ContinuousBernoulli(Family):
     def variance(self) -> Array:
         return tilted_variance(self._tilt())
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         dtype = jnp.result_type(self.probs)
         uniform = jax.random.uniform(key, shape, dtype, jnp.finfo(dtype).tiny)
         return self.inverse(uniform)

@@ -111,7 +111,7 @@ class ConwayMaxwellPoisson(Family):
         return jnp.sum(probs * (k - jnp.sum(probs * k, -1, keepdims=True)) ** 2, -1)
 
     @functools.partial(jax.jit, static_argnames="shape")
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         rate = jnp.asarray(self.rate)
         uniform = jax.random.uniform(key, shape, rate.dtype, minval=jnp.finfo(rate.dtype).tiny)
         (low, high), (k, probs) = self._reach(rate), self._points()

@@ -63,7 +63,7 @@ class Dirichlet(Family):
         mean = self.mean
         return mean * (1 - mean) / (jnp.sum(self.concentration, -1, keepdims=True) + 1)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         a = jnp.asarray(self.concentration)
         return jax.random.dirichlet(key, a, shape, a.dtype)
 

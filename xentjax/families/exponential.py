@@ -67,7 +67,7 @@ class Exponential(Family):
     def variance(self) -> Array:
         return self.mean**2
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jax.random.exponential(key, shape, jnp.result_type(self.rate)) / self.rate
 
     def _distance(self, point: Array) -> Array:

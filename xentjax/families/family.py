@@ -15,6 +15,7 @@ from xentjax._select import select
 from xentjax.families.inversion import invert, invert_counts
 from xentjax.parameters import named_leaves
 from xentjax.records import record
+from xentjax.sources import check_key
 from xentjax.statistics import Center, Spread, entry_of, from_table, log, log_square
 from xentjax.supports import BINARY, NON_NEGATIVE, POSITIVE, Support
 
@@ -24,7 +25,8 @@ class Family:
     """A parametric family of distributions: a model (it has `log_prob`) and a source (it has `expect`).
 
     A subclass is a record whose fields are its parameters. It gives `support`, and either `statistics` with
-    `log_prob_of`, or `log_prob` itself; what it knows in closed form goes into `expectations`.
+    `log_prob_of`, or `log_prob` itself; what it knows in closed form goes into `expectations`, its random draws into
+    `draw`.
     """
 
     support: ClassVar[Support]
@@ -133,7 +135,27 @@ class Family:
         return value
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
-        """Independent draws [*shape], or [*shape, d] for vectors, from a `jax.random` key."""
+        """Independent draws [*shape], or [*shape, d] for vectors, from a `jax.random` key.
+
+        Where parameters are arrays, one draw for each: their shape must be the last part of `shape`.
+
+        Raises:
+          ValueError: the parameters have a shape of their own, so that several would share a draw.
+          TypeError: `key` is no random key.
+        """
+        name = type(self).__name__
+        check_key(f"{name}.sample", key)
+        shape = tuple(np.atleast_1d(shape).tolist())
+        draws = self.draw(key, shape)
+        if draws.shape[: draws.ndim - self.support.ndim] != shape:
+            raise ValueError(
+                f"{name}.sample: found draws of shape {draws.shape} for shape={shape}, as parameters are arrays, and "
+                f"several would share a draw; give a shape that ends in {draws.shape}, for one draw for each."
+            )
+        return draws
+
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """The draws that `sample` checks: a subclass gives this, or `sample` itself."""
         raise TypeError(f"{type(self).__name__} cannot be sampled.")
 
     @classmethod

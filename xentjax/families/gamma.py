@@ -78,7 +78,7 @@ class Gamma(Family):
     def variance(self) -> Array:
         return self.mean / self.rate
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         a = jnp.asarray(self.concentration)
         return jax.random.gamma(key, a, shape, a.dtype) / self.rate
 

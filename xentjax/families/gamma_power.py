@@ -61,7 +61,7 @@ class GammaPower(Family):
         value = self.mean**2 * jnp.expm1(select(finite, second - 2 * first, 0.0))
         return select(finite, value, jnp.inf)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         a, scale, power = self.form()
         # the logarithm of a gamma variable with a small concentration leaves the range of floats later than it does
         return scale * jnp.exp(jax.random.loggamma(key, a, shape, a.dtype) / power)

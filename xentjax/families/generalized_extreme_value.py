@@ -111,7 +111,7 @@ class GeneralizedExtremeValue(Family):
         """H(self), in nats."""
         return 1 + EULER_GAMMA * (1 + jnp.asarray(self.shape)) + jnp.log(self.scale)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.constrain(jax.random.gumbel(key, shape, jnp.result_type(self.scale)))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

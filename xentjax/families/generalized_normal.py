@@ -91,7 +91,7 @@ class GeneralizedNormal(Family):
         """H(self), in nats."""
         return 1 / jnp.asarray(self.shape) + self._log_norm()
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         sign_key, size_key = jax.random.split(key)
         a = 1 / jnp.asarray(self.shape)
         # the logarithm, which a small concentration does not take out of the range of floats

@@ -128,7 +128,7 @@ class GeneralizedPareto(Family):
         """H(self), in nats."""
         return 1 + self.shape + jnp.log(self.scale)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self._of_hazard(jax.random.exponential(key, shape, jnp.result_type(self.scale)))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

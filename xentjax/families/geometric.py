@@ -60,7 +60,7 @@ class Geometric(Family):
     def variance(self) -> Array:
         return self.mean / self.probs
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         waiting = jax.random.exponential(key, shape, jnp.result_type(self.probs))
         return jnp.floor(waiting / -jnp.log1p(-jnp.asarray(self.probs)))
 

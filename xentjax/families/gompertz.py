@@ -111,7 +111,7 @@ class Gompertz(Family):
         y, mass = self._rule()
         return 1 - jnp.log(self.concentration) - jnp.log(self.rate) - mass @ y
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         w = jax.random.exponential(key, shape, jnp.result_type(self.rate))
         return jnp.log1p(w / self.concentration) / self.rate
 

@@ -81,7 +81,7 @@ class Gumbel(Family):
     def variance(self) -> Array:
         return jnp.pi**2 / 6 * jnp.asarray(self.scale) ** 2
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.loc + self.scale * jax.random.gumbel(key, shape, jnp.result_type(self.scale))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

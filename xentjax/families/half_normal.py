@@ -58,7 +58,7 @@ class HalfNormal(GammaPower):
     def variance(self) -> Array:
         return (1 - 2 / math.pi) * jnp.asarray(self.scale) ** 2
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.scale * jnp.abs(jax.random.normal(key, shape, jnp.result_type(self.scale)))
 
     def inverse(self, probability: Array) -> Array:

@@ -94,7 +94,7 @@ class Independent(Family):
         """H(self), in nats: the sum of the components' entropies."""
         return jnp.sum(jax.vmap(entropy)(self.component))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         keys = jax.random.split(key, jnp.shape(jax.tree.leaves(self.component)[0])[-1])
         return jax.vmap(lambda component, key: component.sample(key, shape), out_axes=-1)(self.component, keys)
 

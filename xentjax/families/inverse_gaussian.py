@@ -91,7 +91,7 @@ class InverseGaussian(Family):
     def variance(self) -> Array:
         return self.mean**2 * (self.mean / self.shape)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         # the smaller of the two roots with this chi-squared distance, or else the larger, mean² / root
         key, other = jax.random.split(key)
         dtype = jnp.result_type(self.shape)

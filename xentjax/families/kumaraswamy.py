@@ -120,7 +120,7 @@ class Kumaraswamy(Family):
         a, b = jnp.asarray(self.alpha), jnp.asarray(self.beta)
         return (a - 1) * -self._mean_log() + (b - 1) / b - jnp.log(a) - jnp.log(b)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jnp.exp(self._log_inverse(positive_exponential(key, shape, jnp.result_type(self.alpha))))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -85,7 +85,7 @@ class Laplace(Family):
     def variance(self) -> Array:
         return 2 * jnp.asarray(self.scale) ** 2
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.loc + self.scale * jax.random.laplace(key, shape, jnp.result_type(self.scale))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -68,7 +68,7 @@ class LogLogistic(Family):
         c = jnp.asarray(self.concentration)
         return burr_entropy(c, jnp.ones_like(c), self.scale)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         logistic = jax.random.logistic(key, shape, jnp.result_type(self.scale))
         return self.scale * jnp.exp(logistic / self.concentration)
 

@@ -76,7 +76,7 @@ class LogNormal(Family):
     def variance(self) -> Array:
         return self.mean**2 * jnp.expm1(self.scale**2)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jnp.exp(self.loc + self.scale * jax.random.normal(key, shape, jnp.result_type(self.scale)))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

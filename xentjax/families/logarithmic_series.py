@@ -70,7 +70,7 @@ class LogarithmicSeries(Family):
         p = jnp.asarray(self.probs)
         return _variance(p, 1 - p)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         # geometric, counted from 1, with a random parameter (Kemp, 1981)
         first, second = jax.random.split(key)
         p = jnp.asarray(self.probs)

@@ -71,7 +71,7 @@ class Logistic(Family):
         """H(self), in nats."""
         return 2 + jnp.log(self.scale)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.loc + self.scale * jax.random.logistic(key, shape, jnp.result_type(self.scale))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

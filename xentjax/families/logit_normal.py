@@ -135,7 +135,7 @@ class LogitNormal(Family):
         """By a fixed rule, exact to rounding."""
         return self.expectations()[square]
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jax.nn.sigmoid(self.loc + self.scale * jax.random.normal(key, shape, jnp.result_type(self.scale)))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

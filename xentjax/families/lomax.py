@@ -79,7 +79,7 @@ class Lomax(Family):
         a = jnp.asarray(self.concentration)
         return 1 + 1 / a + jnp.log(self.scale) - jnp.log(a)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         hazard = jax.random.exponential(key, shape, jnp.result_type(self.scale))
         return self.scale * jnp.expm1(hazard / self.concentration)
 

@@ -72,7 +72,7 @@ class Moyal(Family):
     def variance(self) -> Array:
         return jnp.pi**2 / 2 * jnp.asarray(self.scale) ** 2
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         normal = jax.random.normal(key, shape, jnp.result_type(self.scale))
         # a draw of exactly 0 stands for those within half a step of the uniform draw that it came from
         size = jnp.maximum(jnp.abs(normal), 0.5 * jnp.finfo(normal.dtype).eps)

@@ -81,7 +81,7 @@ class Multinomial(Family):
         """The variances [k] of the counts."""
         return self.mean * (1 - jnp.asarray(self.probs))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         # without `shape`, of which releases of JAX disagree whether it holds the last axis
         p = jnp.asarray(self.probs)
         n = jnp.broadcast_to(jnp.asarray(self.total_count, p.dtype), shape)

@@ -68,7 +68,7 @@ class MultivariateNormal(Family):
         """The variances [d] of the components."""
         return jnp.diagonal(jnp.asarray(self.covariance))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         factor = self._factor
         z = jax.random.normal(key, (*shape, factor.shape[-1]), factor.dtype)
         return jnp.vectorize(lambda v: self.loc + factor @ v, signature="(d)->(d)")(z)

@@ -113,7 +113,7 @@ class MultivariateStudentT(Family):
         a, h = 0.5 * jnp.asarray(self.df), 0.5 * jnp.shape(self.loc)[0]
         return (a + h) * (jnp.log1p(h / a) + digamma_gap_drop(a, jnp.full_like(a, h))) - self._log_norm()
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         first, second = jax.random.split(key)
         df, factor = jnp.asarray(self.df), self._factor
         z = jax.random.normal(first, (*shape, factor.shape[-1]), factor.dtype)

@@ -79,7 +79,7 @@ class NegativeBinomial(Family):
         r, mean = 1 / jnp.asarray(self.dispersion), jnp.asarray(self.mean)
         return log_beta_tails(r, x + 1, r / (r + mean), mean / (r + mean))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         first, second = jax.random.split(key)
         dispersion = jnp.asarray(self.dispersion)
         rate = self.mean * dispersion * jax.random.gamma(first, 1 / dispersion, shape, dispersion.dtype)

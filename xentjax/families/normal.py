@@ -71,7 +71,7 @@ class Normal(Family):
     def variance(self) -> Array:
         return jnp.asarray(self.scale) ** 2
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.loc + self.scale * jax.random.normal(key, shape, jnp.result_type(self.scale))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -85,7 +85,7 @@ class Pareto(Family):
         safe = select(finite, alpha, 3.0)
         return select(finite, self.scale**2 * safe / ((safe - 1) ** 2 * (safe - 2)), jnp.inf)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.scale * jnp.exp(jax.random.exponential(key, shape, jnp.result_type(self.alpha)) / self.alpha)
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -52,7 +52,7 @@ class Poisson(Family):
     def variance(self) -> Array:
         return jnp.asarray(self.rate)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return jax.random.poisson(key, jnp.asarray(self.rate), shape).astype(jnp.result_type(self.rate))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

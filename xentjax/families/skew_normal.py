@@ -107,7 +107,7 @@ class SkewNormal(Family):
     def variance(self) -> Array:
         return jnp.asarray(self.scale) ** 2 * (1 - (self._delta * _HALF_NORMAL) ** 2)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         one, other = jax.random.normal(key, (2, *shape), jnp.result_type(self.scale))
         rest = 1 / jnp.hypot(jnp.asarray(self.shape), jnp.ones_like(jnp.asarray(self.shape)))
         return self.loc + self.scale * (self._delta * jnp.abs(one) + rest * other)

@@ -142,7 +142,7 @@ class StudentT(Family):
         mean_log = jnp.log1p(0.5 / a) + digamma_gap_drop(a, jnp.full_like(a, 0.5))
         return (a + 0.5) * mean_log - self._log_norm() + jnp.log(self.scale)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         df = jnp.asarray(self.df)
         return self.loc + self.scale * jax.random.t(key, df, shape, df.dtype)
 

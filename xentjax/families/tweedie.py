@@ -116,7 +116,7 @@ class Tweedie(Family):
     def variance(self) -> Array:
         return self.dispersion * jnp.asarray(self.mean) ** self.power
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         first, second = jax.random.split(key)
         number, a, scale = self._parts
         n = jax.random.poisson(first, number, shape).astype(scale.dtype)

@@ -126,7 +126,7 @@ class Uniform(Family):
     def variance(self) -> Array:
         return self._width**2 / 12
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.inverse(jax.random.uniform(key, shape, jnp.result_type(self._width)))
 
     def tails(self, x: Array) -> tuple[Array, Array]:

@@ -75,7 +75,7 @@ class VonMises(Family):
         return bessel_ratio_complement(0, jnp.asarray(self.concentration))
 
     @functools.partial(jax.jit, static_argnames="shape")
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         """By rejection from a wrapped Cauchy with the same curvature, which accepts more than half."""
         k = jnp.asarray(self.concentration)
 
@@ -88,21 +88,7 @@ class VonMises(Family):
         return wrap(self.loc + accepted(propose, key, shape))
 
     def tails(self, x: Array) -> tuple[Array, Array]:
-        k = jnp.asarray(self.concentration)
-        loc = self.mean
-        # either arc is cut where the density has its extremes: it is monotone on each of three pieces
-        antipode = select(loc > 0, loc - jnp.pi, loc + jnp.pi)
-        low, high = jnp.minimum(loc, antipode), jnp.maximum(loc, antipode)
-        x = jnp.asarray(x, loc.dtype)
-        ends = jnp.asarray([-jnp.pi, jnp.pi], x.dtype)
-        cuts = [[ends[0], low, high, x], [x, low, high, ends[1]]]
-        edges = jnp.stack([jnp.stack([jnp.clip(e, row[0], row[3]) for e in row]) for row in cuts])
-        # what π lacks in floating point, by which an arc that starts there is longer
-        lost = jnp.asarray([[pi_rest(x.dtype), 0.0, 0.0], [0.0, 0.0, pi_rest(x.dtype)]], x.dtype)
-        below, above = log_arcs(k, edges - loc, jnp.diff(edges, axis=-1) + lost)
-        lower = below < above
-        other = log1mexp(select(lower, below, above))
-        return select(lower, below, other), select(lower, other, above)
+        return _tails(jnp.asarray(self.concentration), self.mean, jnp.asarray(x, self.mean.dtype))
 
     def kl_to(self, q: "VonMises") -> Array:
         """KL(self‖q), in nats, without cancellation."""
@@ -128,6 +114,23 @@ def pi_rest(dtype: Any) -> float:
     """π less its value in floating point."""
     pi = float(np.asarray(math.pi, dtype))
     return math.pi - pi + 1.2246467991473532e-16
+
+
+@functools.partial(jnp.vectorize, signature="(),(),()->(),()")
+def _tails(k: Array, loc: Array, x: Array) -> tuple[Array, Array]:
+    """log of the probability from −π to x, and from x to π."""
+    # either arc is cut where the density has its extremes: it is monotone on each of three pieces
+    antipode = select(loc > 0, loc - jnp.pi, loc + jnp.pi)
+    low, high = jnp.minimum(loc, antipode), jnp.maximum(loc, antipode)
+    ends = jnp.asarray([-jnp.pi, jnp.pi], x.dtype)
+    cuts = [[ends[0], low, high, x], [x, low, high, ends[1]]]
+    edges = jnp.stack([jnp.stack([jnp.clip(e, row[0], row[3]) for e in row]) for row in cuts])
+    # what π lacks in floating point, by which an arc that starts there is longer
+    lost = jnp.asarray([[pi_rest(x.dtype), 0.0, 0.0], [0.0, 0.0, pi_rest(x.dtype)]], x.dtype)
+    below, above = log_arcs(k, edges - loc, jnp.diff(edges, axis=-1) + lost)
+    lower = below < above
+    other = log1mexp(select(lower, below, above))
+    return select(lower, below, other), select(lower, other, above)
 
 
 def log_arcs(k: Array, edges: Array, widths: Array) -> Array:

@@ -98,7 +98,7 @@ class VonMisesFisher(Family):
         return across * (1 - direction) * (1 + direction) + along * direction * direction
 
     @functools.partial(jax.jit, static_argnames="shape")
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         # the cosine by rejection (Wood, 1994), then a direction across the mode
         k, direction = self.concentration, self.mean_direction
         rest = jnp.asarray(direction.shape[-1] - 1.0, k.dtype)

@@ -77,7 +77,7 @@ class Weibull(Family):
         k = jnp.asarray(self.concentration)
         return self.mean**2 * jnp.expm1(_rise(2 / k) - 2 * _rise(1 / k))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         w = positive_exponential(key, shape, jnp.result_type(self.scale))
         return self.scale * jnp.exp(jnp.log(w) / self.concentration)
 

@@ -91,7 +91,7 @@ class Wishart(Family):
         diagonal = jnp.diagonal(scale)
         return self.df * (scale * scale + diagonal[:, None] * diagonal[None, :])
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         # Bartlett's decomposition
         first, second = jax.random.split(key)
         factor = jnp.linalg.cholesky(jnp.asarray(self.scale))

@@ -74,7 +74,7 @@ class WrappedCauchy(Family):
         """1 less the length of the mean of (cos x, sin x)."""
         return 1 - jnp.asarray(self.concentration)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         uniform = jax.random.uniform(key, shape, jnp.result_type(self.concentration)) - 0.5
         return wrap(self.loc + 2 * jnp.arctan(self._scale() * jnp.tan(jnp.pi * uniform)))
 

@@ -89,7 +89,7 @@ class Zeta(Family):
         return select(finite, self.mean**2 * jnp.expm1(second - 2 * first), jnp.inf)
 
     @functools.partial(jax.jit, static_argnames="shape")
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         # the floor of a Pareto variable, whose probabilities are off by a factor that falls with the value
         s, low = self._values()
 

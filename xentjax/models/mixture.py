@@ -286,7 +286,7 @@ class Mixture(Family):
         """The variance; of vectors the variances [d] of their entries."""
         return summarize(self, (identity, square))[1]
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         components, k = self.checked(), self.weights.shape[0]
 
         def draw(key: Array) -> Array:

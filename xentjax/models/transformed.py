@@ -88,7 +88,7 @@ class Mapped(Family):
     def quantile(self, probability: Any) -> Array:  # type: ignore[override]
         return self.forward(self.of.quantile(probability))
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         return self.forward(self.of.sample(key, shape))
 
     def quadrature_rule(self, num_points: int) -> tuple[Array, Array]:

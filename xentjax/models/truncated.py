@@ -121,7 +121,7 @@ class Truncated(Family):
         find = invert_counts if self.support.discrete else invert
         return jnp.vectorize(lambda p: find(self, p))(probability)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         dtype = jnp.result_type(*jax.tree.leaves(self.of))
         # a draw of 0 would be the lower end, which may not be in
         draws = jax.random.uniform(key, shape, dtype, jnp.finfo(dtype).eps)

@@ -78,7 +78,7 @@ class WithZeros(Family):
         more = rest > 0
         return select(more, self.other.quantile(select(more, rest, 0.5)), 0.0)
 
-    def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
+    def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         first, second = jax.random.split(key)
         values = self.other.sample(second, shape)
         return select(jax.random.bernoulli(first, self.zero, shape), jnp.zeros_like(values), values)  # type: ignore[attr-defined]
