@@ -123,6 +123,7 @@ MISUSES = {
         TypeError,
         "monte_carlo: found key=0, but a",
     ),
+    "no interval": (lambda: xj.Truncated(xj.Normal, 2.0, 1.0), ValueError, "Truncated: found low = 2.0 and high = 1.0"),
     "a seed": (lambda: xj.Gamma(2.0, 1.0).sample(0), TypeError, "Gamma.sample: found key=0, but a random key"),
 }
 

@@ -32,6 +32,7 @@ class Truncated(Family):
       high: inf is none.
 
     Raises:
+      ValueError: low is not below high.
       TypeError: (when evaluated) `of` has no distribution function.
 
     >>> import jax.numpy as jnp
@@ -57,6 +58,11 @@ class Truncated(Family):
             )
         object.__setattr__(self, "low", float(self.low))
         object.__setattr__(self, "high", float(self.high))
+        if not self.low < self.high:
+            raise ValueError(
+                f"Truncated: found low = {self.low} and high = {self.high}, between which there is nothing, but low < "
+                "high is needed; exchange them."
+            )
 
     @property
     def support(self) -> Support:  # type: ignore[override]
