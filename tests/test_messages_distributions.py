@@ -124,6 +124,16 @@ MISUSES = {
         "monte_carlo: found key=0, but a",
     ),
     "no interval": (lambda: xj.Truncated(xj.Normal, 2.0, 1.0), ValueError, "Truncated: found low = 2.0 and high = 1.0"),
+    "several logits": (
+        lambda: xj.Categorical(jnp.zeros((2, 3))).log_prob(0),
+        ValueError,
+        r"Categorical.log_prob: found logits of shape \(2, 3\), .*; for several use jax.vmap",
+    ),
+    "no scale": (
+        lambda: xj.Normal(0.0, -1.0).sample(jax.random.key(0)),
+        ValueError,
+        "Normal.sample: found scale = -1.0 in p, a Normal, but a finite number > 0",
+    ),
     "a seed": (lambda: xj.Gamma(2.0, 1.0).sample(0), TypeError, "Gamma.sample: found key=0, but a random key"),
 }
 

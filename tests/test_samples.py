@@ -65,6 +65,21 @@ def test_parameters_that_are_arrays_have_a_draw_for_each() -> None:
             xj.Normal(jnp.zeros(parameters), 1.0).sample(jax.random.key(5), shape)
 
 
+def test_rejection_ends_where_nothing_has_a_meaning() -> None:
+    drawn = jax.jit(lambda concentration: xj.VonMises(0.0, concentration).sample(jax.random.key(0), (3,)))
+    assert np.isnan(drawn(jnp.nan)).all()
+    assert np.isnan(drawn(-1.0)).all()
+
+
+def test_draws_that_are_rounded_to_an_end() -> None:
+    """In float32 a quantile of 0.001 is 129 units in the last place from the end, and a search for it passes that."""
+    p = xj.Truncated(xj.Normal(jnp.float32(0.0), jnp.float32(1.0)), 8.0)
+    drawn = np.asarray(p.sample(jax.random.key(0), (5000,)), float)
+    assert np.isfinite(drawn).all()
+    expected = st.norm.isf((1 - 1e-3) * st.norm.sf(8.0))
+    assert float(p.quantile(jnp.float32(1e-3))) == pytest.approx(expected, abs=2e-6)  # two units in the last place
+
+
 def test_samples_of_more_numbers_than_a_table_holds() -> None:
     @jax.jit
     def sample_and_moments(p: xj.ConwayMaxwellPoisson) -> tuple:

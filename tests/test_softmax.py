@@ -70,3 +70,13 @@ def test_an_impossible_category(size: int) -> None:
     assert float(value) == pytest.approx(np.log(size - 1), rel=1e-6)  # a few units in the last place
     assert np.isfinite(gradient).all()
     assert gradient[1] == 0
+
+
+@pytest.mark.parametrize("labels", ["uint8", "int8", "int16", "bool"])
+def test_labels_of_small_types(labels: str) -> None:
+    """The number of categories has no place in their type."""
+    for size in (300, 65_536):
+        q = xj.Categorical(jnp.zeros(size, "float32"))
+        assert q.log_prob(jnp.ones((), labels)) == pytest.approx(
+            -np.log(size), rel=1e-6
+        )  # a few units in the last place

@@ -102,7 +102,8 @@ def cross_entropy(p: Any, q: Any, *, axis: int = -1, where: ArrayLike | None = N
     1.693147
 
     See also: `optax.losses.softmax_cross_entropy(logits, labels)`: model first, and logits; here that is
-    `cross_entropy(labels, jax.nn.softmax(logits))`, or a `Categorical(logits=…)`.
+    `cross_entropy(labels, Categorical(logits))`. Of `jax.nn.softmax(logits)` a probability too small for floats is 0,
+    and costs +inf.
     """
     if _is_distribution(p) or _is_distribution(q):
         _without_outcomes("cross_entropy", axis, where)

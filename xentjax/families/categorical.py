@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from xentjax._numerics import as_float
 from xentjax._select import select
 from xentjax._softmax import (
     label_cross_entropy,
@@ -57,6 +58,7 @@ class Categorical(Family):
         size = jnp.shape(self.logits)[-1]
 
         def contains(x: Array) -> Array:
+            x = as_float(x)  # in which `size` has a place, as it may not have in the type of the labels
             return COUNTS.contains(x) & (x < size)
 
         name = f"a whole number from 0 to {size - 1}"
@@ -67,9 +69,15 @@ class Categorical(Family):
         return (indicators(jnp.shape(self.logits)[-1]),)
 
     def log_prob(self, x: Any) -> Array:
+        logits = jnp.asarray(self.logits)
+        if logits.ndim != 1:
+            raise ValueError(
+                f"Categorical.log_prob: found logits of shape {logits.shape}, but those of one distribution, [k], are "
+                "needed; for several use jax.vmap(lambda logits, x: Categorical(logits).log_prob(x))(logits, labels)."
+            )
         check_point(self, x)
         within = self.support.contains(x)
-        index, logits = select(within, x, 0).astype(int), jnp.asarray(self.logits)
+        index = select(within, jnp.asarray(x).astype(int), 0)
         return within_support(within, x, -label_cross_entropy(logits, index))
 
     def log_prob_of(self, frequencies: Array) -> Array:

@@ -13,7 +13,7 @@ from xentjax import _nodes
 from xentjax._numerics import as_float
 from xentjax._select import select
 from xentjax.families.inversion import invert, invert_counts
-from xentjax.parameters import named_leaves
+from xentjax.parameters import check_parameters, named_leaves
 from xentjax.records import record
 from xentjax.sources import check_key
 from xentjax.statistics import Center, Spread, entry_of, from_table, log, log_square
@@ -137,14 +137,17 @@ class Family:
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws [*shape], or [*shape, d] for vectors, from a `jax.random` key.
 
-        Where parameters are arrays, one draw for each: their shape must be the last part of `shape`.
+        Where parameters are arrays, one draw for each: their shape must be the last part of `shape`. What is drawn by
+        rejection has single numbers as parameters; use `jax.vmap`.
 
         Raises:
-          ValueError: the parameters have a shape of their own, so that several would share a draw.
+          ValueError: outside jit: a parameter is outside its support; the parameters have a shape of their own, so
+            that several would share a draw.
           TypeError: `key` is no random key.
         """
         name = type(self).__name__
         check_key(f"{name}.sample", key)
+        check_parameters(f"{name}.sample", p=self)
         shape = tuple(np.atleast_1d(shape).tolist())
         draws = self.draw(key, shape)
         if draws.shape[: draws.ndim - self.support.ndim] != shape:

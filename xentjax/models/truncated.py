@@ -121,7 +121,8 @@ class Truncated(Family):
 
     def tails(self, x: Array) -> tuple[Array, Array]:
         kept, below, above = self._log_between(self._points(x), (0, 2), (2, 1))
-        return below - kept, above - kept
+        # an x that is rounded to an end has nothing beyond it
+        return select(x > self.low, below - kept, -jnp.inf), select(x < self.high, above - kept, -jnp.inf)
 
     def inverse(self, probability: Array) -> Array:
         find = invert_counts if self.support.discrete else invert
