@@ -24,7 +24,7 @@ def _blocks(row: Array) -> Array:
     """A row [k] as [k / width, width], width the smallest divisor of k from max(128, k / 50) on.
 
     An entry is left out of a row's sum by summing its block again without it: no difference that cancels. That costs
-    little of blocks that are a fiftieth of the row, and sums of fewer than 128 numbers take longer than their numbers.
+    little of blocks that are a fiftieth of the row; of more and shorter ones the sums take longer than their numbers.
     """
     size = row.shape[-1]
     least = min(max(128, size // 50), size)

@@ -137,8 +137,8 @@ class Family:
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         """Independent draws [*shape], or [*shape, d] for vectors, from a `jax.random` key.
 
-        Where parameters are arrays, one draw for each: their shape must be the last part of `shape`. What is drawn by
-        rejection has single numbers as parameters; use `jax.vmap`.
+        Where parameters are arrays, one draw for each: their shape must be the last part of `shape`. Some families
+        draw from single numbers only; use `jax.vmap`.
 
         Raises:
           ValueError: outside jit: a parameter is outside its support; the parameters have a shape of their own, so

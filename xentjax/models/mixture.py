@@ -289,14 +289,14 @@ class Mixture(Family):
     def draw(self, key: Array, shape: tuple[int, ...]) -> Array:
         components, k = self.checked(), self.weights.shape[0]
 
-        def draw(key: Array) -> Array:
+        def one(key: Array) -> Array:
             first, *keys = jax.random.split(key, k + 1 if isinstance(components, tuple) else 2)
             which = jax.random.categorical(first, jnp.log(self.weights))
             if isinstance(components, tuple):
                 return jnp.stack([part.sample(own) for part, own in zip(components, keys, strict=True)])[which]
             return jax.tree.map(lambda leaf: leaf[which], components).sample(keys[0])
 
-        flat = jax.vmap(draw)(jax.random.split(key, shape).reshape(-1))
+        flat = jax.vmap(one)(jax.random.split(key, shape).reshape(-1))
         return flat.reshape(shape + flat.shape[1:])
 
     def left_out(self, points: Array) -> Array:

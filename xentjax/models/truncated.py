@@ -61,7 +61,7 @@ class Truncated(Family):
         if not self.low < self.high:
             raise ValueError(
                 f"Truncated: found low = {self.low} and high = {self.high}, between which there is nothing, but low < "
-                "high is needed; exchange them."
+                "high is needed; correct or exchange them."
             )
 
     @property
